@@ -1,0 +1,27 @@
+// SIGINT and SIGTERM: they set a flag (the process's only mutable global), and whoever waits or
+// loops asks for it, so that a stopped run unwinds through destructors and leaves nothing behind.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace bkp {
+
+// Handlers without SA_RESTART, so that a blocked call ends with EINTR; SIGPIPE is ignored.
+void install_signal_handlers();
+// The number of the signal received, 0 for none.
+int interrupt_signal() noexcept;
+// Throws Error(failed, "stopped by SIGTERM") once a signal was received.
+void check_interrupt();
+// For tests: forget a signal.
+void clear_interrupt() noexcept;
+
+// Waits until `ready()`, looking for a signal several times a second. Throws as check_interrupt().
+template <typename Predicate>
+void wait_interruptibly(std::condition_variable& changed, std::unique_lock<std::mutex>& lock,
+                        Predicate ready) {
+  while (!changed.wait_for(lock, std::chrono::milliseconds(100), ready)) check_interrupt();
+}
+
+}  // namespace bkp

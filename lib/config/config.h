@@ -1,0 +1,82 @@
+// The configuration, read from TOML, checked, with its secrets resolved. Keys are those of
+// bkp.toml(5).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+#include "stream/codec.h"
+
+namespace bkp {
+
+enum class StorageType { local, s3 };
+enum class VerifyAfter { read, stat, none };
+
+struct StorageConfig {
+  std::string name;
+  StorageType type = StorageType::local;
+  std::filesystem::path path;             // local
+  std::optional<std::uint64_t> capacity;  // bytes, for alerts; default: the file system's
+  std::string provider;                   // s3: "r2", "b2", "aws", or empty
+  std::string endpoint;  // s3: "https://host[:port]", derived from provider where it can be
+  std::string region;
+  std::string bucket;
+  std::string prefix;  // before every name in the bucket, or empty
+  Secret access_key;
+  Secret secret_key;
+  std::filesystem::path ca_file;            // s3: trusted instead of the system's
+  std::optional<VerifyAfter> verify_after;  // this storage's own
+};
+
+struct Config {
+  std::filesystem::path file;       // where it was read from
+  std::string cluster;              // [cluster] name
+  std::string conninfo;             // [postgres]
+  std::filesystem::path data_dir;   // empty: ask the server
+  std::filesystem::path bin_dir;    // empty: by the server's major version
+  std::string catalog_url;          // "sqlite:/path"
+  std::filesystem::path state_dir;  // locks; default: the directory of the SQLite catalog
+  std::filesystem::path key_file;   // [encryption]
+  std::string cipher = "aes-256-gcm";
+  Compression compress_dump{Codec::gzip, 9};
+  Compression compress_tenant{Codec::gzip, 9};
+  Compression compress_configuration{Codec::gzip, 9};
+  Compression compress_base{Codec::zstd, 1};
+  Compression compress_wal{Codec::zstd, 1};
+  std::vector<std::string> exclude_schemas;  // [dump]: pg_dump patterns
+  std::vector<std::string> exclude_tables;
+  std::vector<std::string> exclude_table_data;
+  bool digests = true;
+  std::chrono::seconds lock_wait{60};            // [dump] lock_wait: pg_dump --lock-wait-timeout
+  unsigned copies_minimum = 1;                   // [copies]
+  std::vector<StorageConfig> storages;           // at least one, in the file's order
+  VerifyAfter verify_after = VerifyAfter::read;  // [verify]
+  std::vector<std::string> read_order;           // [restore]; default: the storages' order
+  unsigned restore_jobs = 4;
+  std::string restore_conninfo;     // default: the owner by socket, see restore
+  std::filesystem::path spool_dir;  // [restore] spool_dir; default: $TMPDIR or /var/tmp
+
+  const StorageConfig& storage(
+      std::string_view name) const;  // throws Error(usage) naming those there are
+};
+
+// --config, else $BKP_CONFIG, else /etc/bkp/bkp.toml.
+std::filesystem::path config_path(const std::optional<std::string>& option);
+
+// Throws Error(usage): no such file (hint: bkp init), not TOML (line and column), an unknown key
+// (nearest known key), a missing or malformed value, a secret that is not there, a file with
+// secrets that others can read.
+Config load_config(const std::filesystem::path& path);
+
+// For a storage whose credentials are not needed by a command: as load_config, but a secret that
+// cannot be resolved is left empty. (`list`, `show` work while a vault is down.)
+enum class Secrets { required, optional };
+Config load_config(const std::filesystem::path& path, Secrets secrets);
+
+}  // namespace bkp

@@ -1,0 +1,56 @@
+// A connection to a PostgreSQL server by libpq.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace bkp {
+
+// Rows of text; nullopt is NULL.
+using PgRow = std::vector<std::optional<std::string>>;
+
+// Not thread-safe. Throws Error(failed) with PostgreSQL's own primary message, and its detail and
+// hint where it gave them; never the password.
+class PgConnection {
+ public:
+  // Tries each address once, for at most 10 s each unless `conninfo` says connect_timeout.
+  // application_name is "bkp".
+  explicit PgConnection(const std::string& conninfo);
+  ~PgConnection();
+  PgConnection(PgConnection&&) noexcept;
+
+  // One statement with text parameters $1 ….
+  std::vector<PgRow> query(std::string_view statement, const std::vector<std::string>& values = {});
+  // First column of the first row; throws when there is no row or it is NULL.
+  std::string query_value(std::string_view statement, const std::vector<std::string>& values = {});
+  // Any number of statements without parameters, results dropped.
+  void execute(std::string_view statements);
+  // COPY … TO STDOUT: `row` gets each line without its line end. Returns the number of rows.
+  std::uint64_t copy_out(std::string_view statement, const std::function<void(ByteView row)>& row);
+
+  int server_version() const;  // 150020
+  int major() const { return server_version() / 10000; }
+  std::string database() const;  // current_database()
+  std::string user() const;
+  std::string quote_identifier(std::string_view name) const;
+  std::string quote_literal(std::string_view text) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The conninfo with one keyword set or replaced: for another database on the same server.
+std::string with_keyword(const std::string& conninfo, std::string_view keyword,
+                         std::string_view value);
+// host, port and database for people; no password.
+std::string describe_conninfo(const std::string& conninfo);
+
+}  // namespace bkp

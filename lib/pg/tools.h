@@ -1,0 +1,49 @@
+// PostgreSQL's own programs: where those of the right major version are, and their argv.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "stream/process.h"
+
+namespace bkp {
+
+struct ToolVersion {
+  int major = 0;
+  std::string text;  // "15.20"
+};
+
+struct DumpArguments {
+  std::string conninfo;  // with its dbname; a password in it goes by PGPASSWORD
+  std::string snapshot;  // exported snapshot id, or empty
+  std::vector<std::string> exclude_schemas;
+  std::vector<std::string> exclude_tables;
+  std::vector<std::string> exclude_table_data;
+  std::chrono::seconds lock_wait{60};
+};
+
+struct RestoreArguments {
+  std::string conninfo;
+  unsigned jobs = 1;              // more need `archive`
+  std::filesystem::path archive;  // empty: standard input
+};
+
+// The directory that holds pg_dump, pg_restore and psql of `major`: `configured` if given, else
+// Debian's /usr/lib/postgresql/<major>/bin, pg_config's, PATH; for lack of that major the nearest
+// higher one (a pg_dump reads older servers). Throws Error(usage) with the package to install.
+std::filesystem::path find_tools(int major, const std::filesystem::path& configured);
+ToolVersion tool_version(const std::filesystem::path& tool);  // throws Error(failed)
+
+// pg_dump -Fc -Z0 to standard output; LC_ALL=C; no password in argv.
+ProcessOptions dump_process(const std::filesystem::path& bin_dir, const DumpArguments& arguments);
+// pg_restore into an existing database, without -C; LC_ALL=C.
+ProcessOptions restore_process(const std::filesystem::path& bin_dir,
+                               const RestoreArguments& arguments);
+
+// What pg_restore said on standard error, judged: errors other than a SET of a setting that the
+// server does not know (transaction_timeout). Empty: the restore is good.
+std::vector<std::string> restore_errors(std::string_view error_output);
+
+}  // namespace bkp

@@ -1,0 +1,61 @@
+// One stream to many sinks at once, each failing alone.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "stream/stream.h"
+
+namespace bkp {
+
+struct Leg {
+  std::string name;
+  // Called in the leg's own thread before the first block. A blocked call must end soon after the
+  // token asks for it.
+  std::function<std::unique_ptr<Sink>(std::stop_token)> open;
+};
+
+struct LegResult {
+  std::string name;
+  std::exception_ptr error;  // null: its sink finished, all bytes are there
+  bool ok() const { return !error; }
+};
+
+struct FanOutOptions {
+  std::size_t block_size = std::size_t{16} << 20;  // an S3 part: blocks are shared by all legs
+  std::size_t window = 3;                          // blocks held in memory at the most
+  std::chrono::milliseconds stall{30'000};         // see below
+};
+
+// Each leg has its own thread and takes shared blocks from one window. A leg that fails is dropped
+// with its reason; the others go on. The first leg whose sink is Rereadable is the others' buffer:
+// a block that is in its file need not stay in memory, so a slow leg never holds up the stream.
+// With no such leg, one that takes nothing for `stall` while another waits for more is dropped.
+class FanOut final : public Sink {
+ public:
+  FanOut(std::vector<Leg> legs, FanOutOptions options);
+  // Stops the legs (their sinks are destroyed unfinished, unless finish() had been called and a leg
+  // had finished its own) and joins their threads.
+  ~FanOut() override;
+
+  // Throws Error(failed) naming each leg's reason once no leg is left.
+  void write(ByteView data) override;
+  // No more will come. Returns at once: the source is free to end while slow legs still send.
+  void finish() override;
+  // After finish(): waits for every leg to be durable or to fail; results in the order of legs.
+  // Once another leg is done, one that has moved nothing for `stall` is stopped. Throws only for a
+  // signal.
+  std::vector<LegResult> wait();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bkp

@@ -22,6 +22,8 @@ void install_signal_handlers() {
   sigaction(SIGTERM, &action, nullptr);
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, nullptr);
+  action.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &action, nullptr);
 }
 
 int interrupt_signal() noexcept { return received; }
@@ -30,6 +32,14 @@ void check_interrupt() {
   if (received != 0)
     throw Error(ErrorCode::failed,
                 std::string("stopped by ") + (received == SIGINT ? "SIGINT" : "SIGTERM"));
+}
+
+void block_stop_signals() noexcept {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 void clear_interrupt() noexcept { received = 0; }

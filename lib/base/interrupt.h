@@ -8,12 +8,15 @@
 
 namespace bkp {
 
-// Handlers without SA_RESTART, so that a blocked call ends with EINTR; SIGPIPE is ignored.
+// Handlers without SA_RESTART, so that a blocked call ends with EINTR; SIGPIPE is ignored,
+// and SIGCHLD is not (a parent may have left it so, and exit statuses would be lost).
 void install_signal_handlers();
 // The number of the signal received, 0 for none.
 int interrupt_signal() noexcept;
 // Throws Error(failed, "stopped by SIGTERM") once a signal was received.
 void check_interrupt();
+// In a thread of the program's own: leaves SIGINT and SIGTERM to the thread that waits for them.
+void block_stop_signals() noexcept;
 // For tests: forget a signal.
 void clear_interrupt() noexcept;
 

@@ -1,6 +1,7 @@
 // Cuts a stream into blocks, transforms them in parallel, writes the results in stream order.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -38,6 +39,7 @@ class ParallelSink final : public Sink {
   bool holding_ = false;
   std::uint64_t next_index_ = 0;
   std::deque<std::future<Bytes>> pending_;
+  std::atomic<bool> abandoned_ = false;
 };
 
 }  // namespace bkp

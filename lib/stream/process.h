@@ -20,8 +20,9 @@ struct ProcessOptions {
 
 // The child dies with this object: SIGTERM, a moment, SIGKILL; and with bkp itself (PDEATHSIG), so
 // that no pg_dump survives a killed bkp. Its standard error is drained by a thread; the last 16 KiB
-// of it are kept for the message. Not thread-safe, but input() may be used by another thread than
-// read().
+// of it are kept for the message. Any thread may start one, and end before it. Not
+// thread-safe, but input() may be used by another thread than read(). A child shares bkp's process
+// group and terminal. Needs SIGPIPE to be ignored (install_signal_handlers).
 class Process final : public Source {
  public:
   // Throws Error(failed) when the program cannot be started (the reason is exec's own).

@@ -71,8 +71,9 @@ class Storage {
   // bytes makes finish() throw and stays as it was; where the answer to the driver's own commit was
   // lost, finding its own object is success. One of the same bytes is success too.
   virtual std::unique_ptr<Sink> create(std::string_view name, CreateOptions options) = 0;
-  // Null: there is no such object. A range that begins past the end throws. A read that ends before
-  // the object does throws.
+  // Null: there is no such object. A range that begins past the end throws; one that begins at the
+  // end is empty, and a length that reaches past the end stops at it. A read that ends before the
+  // range does throws.
   virtual std::unique_ptr<Source> open(std::string_view name, Range range = {}) = 0;
   // Complete, sorted by name; temporary and unfinished ones are not objects. `prefix` is a plain
   // string prefix of names.
@@ -83,6 +84,14 @@ class Storage {
   // Asks the storage; throws StorageUnreachable when it does not answer.
   virtual StorageInfo info() = 0;
 };
+
+// The rule for names above; a name that ends in ".tmp" is refused too, since drivers name what is
+// not complete so.
+inline constexpr std::size_t kMaxObjectName = 900;
+inline constexpr std::string_view kTemporarySuffix = ".tmp";
+bool is_object_name(std::string_view name);
+// Throws Error(failed) for a name that cannot be one.
+void check_object_name(std::string_view name);
 
 // Convenience over the interface, for small objects.
 // Whole content; nullopt: there is none. Throws Error(failed) past `limit` bytes.

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 
@@ -9,6 +10,8 @@ namespace bkp {
 namespace {
 
 volatile std::sig_atomic_t received = 0;
+thread_local int shields = 0;
+thread_local std::stop_token stop;
 
 void remember(int signal) { received = signal; }
 
@@ -28,11 +31,23 @@ void install_signal_handlers() {
 
 int interrupt_signal() noexcept { return received; }
 
+bool interrupted() noexcept { return shields == 0 && (received != 0 || stop.stop_requested()); }
+
 void check_interrupt() {
-  if (received != 0)
-    throw Error(ErrorCode::failed,
-                std::string("stopped by ") + (received == SIGINT ? "SIGINT" : "SIGTERM"));
+  if (!interrupted()) return;
+  const int signal = received;
+  std::string message = "stopped";
+  if (signal != 0) message += signal == SIGINT ? " by SIGINT" : " by SIGTERM";
+  throw Error(ErrorCode::failed, message);
 }
+
+StopScope::StopScope(std::stop_token token) noexcept : before_(std::move(stop)) {
+  stop = std::move(token);
+}
+StopScope::~StopScope() { stop = std::move(before_); }
+
+InterruptShield::InterruptShield() noexcept { ++shields; }
+InterruptShield::~InterruptShield() { --shields; }
 
 void block_stop_signals() noexcept {
   sigset_t signals;

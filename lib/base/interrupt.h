@@ -1,10 +1,12 @@
-// SIGINT and SIGTERM: they set a flag (the process's only mutable global), and whoever waits or
-// loops asks for it, so that a stopped run unwinds through destructors and leaves nothing behind.
+// Being asked to stop. SIGINT and SIGTERM set a flag (the process's only mutable global), and
+// whoever waits or loops asks for it, so that a stopped run unwinds through destructors and leaves
+// nothing behind. A thread can be asked to stop alone, by a token.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <stop_token>
 
 namespace bkp {
 
@@ -13,10 +15,34 @@ namespace bkp {
 void install_signal_handlers();
 // The number of the signal received, 0 for none.
 int interrupt_signal() noexcept;
-// Throws Error(failed, "stopped by SIGTERM") once a signal was received.
+// True once a signal was received or this thread's StopScope was asked to stop; never under an
+// InterruptShield.
+bool interrupted() noexcept;
+// Throws Error(failed, "stopped by SIGTERM") when interrupted().
 void check_interrupt();
 // In a thread of the program's own: leaves SIGINT and SIGTERM to the thread that waits for them.
 void block_stop_signals() noexcept;
+// While one lives, this thread also counts as interrupted when `stop` asks for it.
+class StopScope {
+ public:
+  explicit StopScope(std::stop_token stop) noexcept;
+  ~StopScope();
+  StopScope(const StopScope&) = delete;
+  StopScope& operator=(const StopScope&) = delete;
+
+ private:
+  std::stop_token before_;
+};
+
+// While one lives, this thread does not see any of that: cleaning up after it must itself not be
+// stopped by it.
+class InterruptShield {
+ public:
+  InterruptShield() noexcept;
+  ~InterruptShield();
+  InterruptShield(const InterruptShield&) = delete;
+  InterruptShield& operator=(const InterruptShield&) = delete;
+};
 // For tests: forget a signal.
 void clear_interrupt() noexcept;
 

@@ -54,10 +54,15 @@ struct GetResult {
   std::vector<CopyCheck> bad_copies;   // what was found wrong on the way
 };
 
+struct NamedStorage {
+  std::string name;
+  std::shared_ptr<Storage> storage;
+};
+
 class Repository {
  public:
-  Repository(std::string cluster, std::vector<std::shared_ptr<Storage>> storages, KeyRing keys,
-             Suite suite, WorkerPool& pool, const Clock& clock);
+  Repository(std::string cluster, std::vector<NamedStorage> storages, KeyRing keys, Suite suite,
+             WorkerPool& pool, const Clock& clock);
   ~Repository();
 
   const std::string& cluster() const;
@@ -73,8 +78,11 @@ class Repository {
                         // it has none
   };
   std::vector<StorageState> probe() const;
-  // This cluster's UUID: that of the storages that answer, which must agree. Throws Error(usage)
-  // with "is the disk mounted?" where a storage has no cluster.json and none has.
+  // cluster.json of one storage; nullopt: it has none.
+  std::optional<ClusterFile> read_cluster_file(std::string_view storage) const;
+  // This cluster's UUID, from the first storage that has a cluster.json (asked once; writing to a
+  // storage asks that storage again). Throws Error(usage) with "is the disk mounted?" when none
+  // has.
   Uuid cluster_uuid() const;
   void write_cluster_file(std::string_view storage, const ClusterFile& file);
 
@@ -87,6 +95,7 @@ class Repository {
     Uuid backup;
     Compression compression;
     unsigned minimum = 1;
+    std::uint64_t object_limit = std::uint64_t{64} << 30;  // stored bytes; smaller in tests
   };
   PutResult put(const PutOptions& options, Source& from);
   // Writes the manifest to the storages of `copies` that are ok, then removes the heartbeats. The
@@ -110,6 +119,11 @@ class Repository {
                                    std::vector<CopyCheck>* bad_copies = nullptr);
 
  private:
+  void require_cluster(const std::string& storage, const Uuid& uuid) const;
+  void remove_quietly(const std::string& storage, const std::vector<std::string>& names) noexcept;
+  void abandon_in(const std::string& storage, std::string_view stem,
+                  const std::vector<std::string>& objects) noexcept;
+
   struct State;
   std::unique_ptr<State> state_;
 };

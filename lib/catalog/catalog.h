@@ -23,7 +23,8 @@ class Catalog {
   ~Catalog();
   Catalog(Catalog&&) noexcept;
 
-  // Backups, with their copies. put_* inserts or replaces by id (copies: by id and storage).
+  // Backups, with their copies. put_* inserts or replaces by id (copies: by id and storage; a copy
+  // that the record does not name stays as it is, and its end is the state DELETED).
   void put_backup(const BackupRecord& backup);
   void put_copy(std::string_view backup_id, const CopyRecord& copy);
   void remove_backup(std::string_view id);
@@ -36,10 +37,11 @@ class Catalog {
   void put_restore(const RestoreRecord& restore);
   std::vector<RestoreRecord> restores(std::size_t limit) const;  // newest first
 
-  // The open or acknowledged alert of this dedup_key gets count + 1, the new message, time and the
-  // higher severity; without one it is inserted. Returns what is stored then.
+  // The open or acknowledged alert of this dedup_key gets count + 1, the new message with what it
+  // is about (backup, storage, run, details), the new time and the higher severity; without one it
+  // is inserted. Returns what is stored then.
   AlertRecord raise_alert(const AlertRecord& alert);
-  // Resolves the open alert of that key, if there is one.
+  // Resolves the open or acknowledged alert of that key, if there is one.
   void resolve_alert(std::string_view dedup_key, TimePoint now);
   std::vector<AlertRecord> alerts(std::optional<AlertState> state) const;  // newest first
 

@@ -26,13 +26,15 @@ class SqlDatabase {
   virtual std::vector<SqlRow> query(std::string_view statement,
                                     std::span<const SqlValue> values) = 0;
   // All of `work` or nothing; takes the write lock at once, so that nothing read inside changes.
+  // Inside of another one it joins that: if either throws, both are undone.
   virtual void transaction(const std::function<void()>& work) = 0;
+  virtual bool has_table(std::string_view name) = 0;
   // For messages: "'/var/lib/bkp/catalog.db'", no password.
   virtual std::string describe() const = 0;
 };
 
-// "sqlite:/path" (created, mode 0600, when it is not there). Throws Error(usage) for another
-// scheme.
+// "sqlite:/path" (created, mode 0600, when it is not there; its directory is not). Throws
+// Error(usage) for another scheme or a relative path.
 std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url);
 
 }  // namespace bkp

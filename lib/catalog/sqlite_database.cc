@@ -1,0 +1,215 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/interrupt.h"
+#include "catalog/sql_database.h"
+
+namespace bkp {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kPatience{30};
+
+// SQLite would make the file readable to others; those beside it (-wal, -shm) get its mode.
+void create_private_file(const std::filesystem::path& path) {
+  const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  // One that is there and that this user may only read is SQLite's to judge.
+  if (file || errno == EACCES || errno == EROFS) return;
+  const int error = errno;
+  std::string hint;
+  if (error == ENOENT)
+    hint = "create the directory '" + path.parent_path().string() + "', or let 'bkp init' do it";
+  throw Error(ErrorCode::failed,
+              "cannot open the catalog '" + path.string() + "': " + std::strerror(error), hint);
+}
+
+class SqliteDatabase final : public SqlDatabase {
+ public:
+  explicit SqliteDatabase(std::filesystem::path path) : path_(std::move(path)) {
+    create_private_file(path_);
+    guarded([&] {
+      database_.emplace(path_.string(), SQLite::OPEN_READWRITE);
+      ::sqlite3_busy_handler(database_->getHandle(), &SqliteDatabase::on_busy, this);
+      database_->exec("PRAGMA foreign_keys = ON");
+      switch_to_wal();
+      database_->exec("PRAGMA synchronous = FULL");
+    });
+  }
+
+  std::vector<SqlRow> query(std::string_view statement, std::span<const SqlValue> values) override {
+    std::vector<SqlRow> rows;
+    guarded([&] {
+      SQLite::Statement prepared(*database_, std::string(statement));
+      for (std::size_t i = 0; i < values.size(); ++i) bind(prepared, i + 1, values[i]);
+      while (prepared.executeStep()) rows.push_back(read(prepared));
+    });
+    return rows;
+  }
+
+  void transaction(const std::function<void()>& work) override {
+    if (depth_ > 0) {
+      join(work);
+      return;
+    }
+    guarded([&] { database_->exec("BEGIN IMMEDIATE"); });
+    broken_ = false;
+    ++depth_;
+    try {
+      work();
+      if (broken_)
+        throw Error(ErrorCode::failed, "a part of a change to catalog " + describe() + " failed");
+      guarded([&] { database_->exec("COMMIT"); });
+    } catch (...) {
+      --depth_;
+      // Fails harmlessly where SQLite has rolled back on its own (a full disk).
+      database_->tryExec("ROLLBACK");
+      throw;
+    }
+    --depth_;
+  }
+
+  bool has_table(std::string_view name) override {
+    const SqlValue value{std::string(name)};
+    return !query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1", {&value, 1})
+                .empty();
+  }
+
+  std::string describe() const override { return "'" + path_.string() + "'"; }
+
+ private:
+  void join(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (...) {
+      broken_ = true;
+      throw;
+    }
+  }
+
+  // While another connection opens or closes the file, the switch is refused without asking the
+  // busy handler. Once made it is kept in the file.
+  void switch_to_wal() {
+    for (int tries = 0;; ++tries) {
+      if (database_->tryExec("PRAGMA journal_mode = WAL") == SQLITE_OK) return;
+      const int code = database_->getErrorCode();
+      if (code != SQLITE_BUSY || on_busy(this, tries) == 0)
+        throw SQLite::Exception(database_->getHandle(), code);
+    }
+  }
+
+  // Called before every further try to get a lock; 0 gives up.
+  static int on_busy(void* self, int tries) {
+    auto& waited_since = static_cast<SqliteDatabase*>(self)->waited_since_;
+    if (tries == 0) waited_since = steady_clock::now();
+    if (interrupt_signal() != 0 || steady_clock::now() - waited_since > kPatience) return 0;
+    std::this_thread::sleep_for(milliseconds(std::min(1 + 2 * tries, 50)));
+    return 1;
+  }
+
+  static void bind(SQLite::Statement& statement, std::size_t number, const SqlValue& value) {
+    const std::string name = "$" + std::to_string(number);
+    std::visit(
+        [&](const auto& typed) {
+          using T = std::decay_t<decltype(typed)>;
+          if constexpr (std::is_same_v<T, std::nullptr_t>)
+            statement.bind(name.c_str());
+          else
+            statement.bind(name.c_str(), typed);
+        },
+        value);
+  }
+
+  static SqlRow read(SQLite::Statement& statement) {
+    SqlRow row;
+    for (int i = 0; i < statement.getColumnCount(); ++i) {
+      const SQLite::Column column = statement.getColumn(i);
+      if (column.isNull())
+        row.emplace_back(nullptr);
+      else if (column.isInteger())
+        row.emplace_back(column.getInt64());
+      else if (column.isFloat())
+        row.emplace_back(column.getDouble());
+      else
+        row.emplace_back(column.getString());
+    }
+    return row;
+  }
+
+  template <typename Work>
+  void guarded(const Work& work) const {
+    try {
+      work();
+    } catch (const SQLite::Exception& failure) {
+      check_interrupt();
+      throw translated(failure);
+    }
+  }
+
+  Error translated(const SQLite::Exception& failure) const {
+    const auto error = [&](std::string_view what, std::string hint) {
+      return Error(ErrorCode::failed, std::string(what) + " " + describe() + ": " + failure.what(),
+                   std::move(hint));
+    };
+    switch (failure.getErrorCode()) {
+      case SQLITE_BUSY:
+      case SQLITE_LOCKED:
+        return error("cannot get hold of the catalog",
+                     "another process has been changing it for 30 seconds: see 'fuser " +
+                         path_.string() + "'");
+      case SQLITE_FULL:
+        return error("cannot write the catalog",
+                     "free space on the file system of '" + path_.parent_path().string() + "'");
+      case SQLITE_READONLY:
+      case SQLITE_CANTOPEN:
+      case SQLITE_PERM:
+      case SQLITE_AUTH:
+        return error("cannot open the catalog for writing",
+                     "run bkp as the user that owns the file and its directory '" +
+                         path_.parent_path().string() + "'");
+      case SQLITE_CORRUPT:
+      case SQLITE_NOTADB:
+        return error("the catalog is damaged:",
+                     "move the file away; no backup is lost with it: every storage holds the "
+                     "manifests from which a catalog is made");
+      default:
+        return error("cannot use the catalog", "");
+    }
+  }
+
+  std::filesystem::path path_;
+  std::optional<SQLite::Database> database_;
+  int depth_ = 0;
+  bool broken_ = false;
+  steady_clock::time_point waited_since_{};
+};
+
+}  // namespace
+
+std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url) {
+  constexpr std::string_view kScheme = "sqlite:";
+  // The rest of another URL may hold a password.
+  if (!url.starts_with(kScheme))
+    throw Error(ErrorCode::usage,
+                "catalog url '" + std::string(url.substr(0, url.find(':'))) + ":…' is not known",
+                "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db");
+  std::filesystem::path path(url.substr(kScheme.size()));
+  if (!path.is_absolute() || !path.has_filename())
+    throw Error(ErrorCode::usage,
+                "catalog url '" + std::string(url) + "' does not name a file by its whole path",
+                "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db");
+  return std::make_unique<SqliteDatabase>(path.lexically_normal());
+}
+
+}  // namespace bkp

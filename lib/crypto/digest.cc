@@ -91,4 +91,32 @@ void RowDigest::add(const RowDigest& other) {
 
 std::string RowDigest::hex() const { return fmt::format("{:016x}{:016x}", high_, low_); }
 
+struct RowHasher::State {
+  State() : hash(XXH3_createState()) {
+    if (hash == nullptr) throw std::bad_alloc();
+    XXH3_128bits_reset(hash);
+  }
+  ~State() { XXH3_freeState(hash); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  XXH3_state_t* hash;
+};
+
+RowHasher::RowHasher() : state_(std::make_unique<State>()) {}
+RowHasher::~RowHasher() = default;
+
+void RowHasher::update(ByteView piece) {
+  XXH3_128bits_update(state_->hash, piece.data(), piece.size());
+}
+
+void RowHasher::finish(RowDigest& into) {
+  const XXH128_hash_t hash = XXH3_128bits_digest(state_->hash);
+  XXH3_128bits_reset(state_->hash);
+  RowDigest one;
+  one.low_ = hash.low64;
+  one.high_ = hash.high64;
+  into.add(one);
+}
+
 }  // namespace bkp

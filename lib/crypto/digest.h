@@ -44,8 +44,22 @@ class RowDigest {
   friend bool operator==(const RowDigest&, const RowDigest&) = default;
 
  private:
+  friend class RowHasher;
   std::uint64_t low_ = 0;
   std::uint64_t high_ = 0;
+};
+
+// One row that comes in pieces, for rows longer than any buffer. Not thread-safe.
+class RowHasher {
+ public:
+  RowHasher();
+  ~RowHasher();
+  void update(ByteView piece);
+  void finish(RowDigest& into);  // adds the row; the next update() begins another
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace bkp

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stream/process.h"
@@ -18,6 +20,7 @@ struct ToolVersion {
 struct DumpArguments {
   std::string conninfo;  // with its dbname; a password in it goes by PGPASSWORD
   std::string snapshot;  // exported snapshot id, or empty
+  std::string encoding;  // the database's own (SHOW server_encoding); empty: what the session has
   std::vector<std::string> exclude_schemas;
   std::vector<std::string> exclude_tables;
   std::vector<std::string> exclude_table_data;
@@ -43,7 +46,20 @@ ProcessOptions restore_process(const std::filesystem::path& bin_dir,
                                const RestoreArguments& arguments);
 
 // What pg_restore said on standard error, judged: errors other than a SET of a setting that the
-// server does not know (transaction_timeout). Empty: the restore is good.
+// server does not know (transaction_timeout). With the exit status known, use the other one.
 std::vector<std::string> restore_errors(std::string_view error_output);
+// The same with how pg_restore ended. Empty: the restore is good. A status other than 0 is one only
+// when pg_restore counted its errors and all of them are harmless: a killed pg_restore says
+// nothing.
+std::vector<std::string> restore_errors(int exit_status, std::string_view error_output);
+
+// Settings that decide what COPY and the definitions of objects look like as text, and that
+// ALTER DATABASE or ALTER ROLE may have set; pg_dump itself leaves them alone. dump_process and
+// restore_process force these values, and table_check does so: what is compared is written alike.
+struct SessionSetting {
+  const char* name;
+  const char* value;
+};
+std::span<const SessionSetting> fixed_text_settings();
 
 }  // namespace bkp

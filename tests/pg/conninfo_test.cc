@@ -1,6 +1,7 @@
 #include "pg/conninfo.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "pg/connection.h"
@@ -21,6 +22,7 @@ TEST_CASE("one keyword of a conninfo is replaced, the others stay, quoting goes 
 }
 
 TEST_CASE("a conninfo is described without its password") {
+  for (const char* name : {"PGHOST", "PGPORT", "PGDATABASE"}) ::unsetenv(name);
   CHECK(describe_conninfo("host=db.example port=5433 dbname=shop password=hidden") ==
         "db.example:5433, database shop");
   CHECK(describe_conninfo("postgresql://u:hidden@db.example/shop") == "db.example, database shop");

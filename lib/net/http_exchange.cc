@@ -250,7 +250,6 @@ void HttpExchange::fail(CURLcode code) const {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
       throw HttpFailure(Kind::connect, why);
     case CURLE_OPERATION_TIMEDOUT:

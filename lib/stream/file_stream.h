@@ -1,4 +1,4 @@
-// A file as the beginning of a pipeline.
+// A file as the beginning or the end of a pipeline.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +18,21 @@ class FileSource final : public Source {
   FileSource(Fd file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
 
   std::size_t read(std::span<std::byte> out) override;
+
+ private:
+  Fd file_;
+  std::string name_;
+};
+
+// A new private file (0600) that only this process's children are to read: not synced. Destroyed
+// unfinished, the file stays to its directory's owner.
+class FileSink final : public Sink {
+ public:
+  // Throws Error(failed) when the file exists or cannot be created.
+  explicit FileSink(const std::filesystem::path& path);
+
+  void write(ByteView data) override;
+  void finish() override;
 
  private:
   Fd file_;

@@ -1,0 +1,119 @@
+#include "backup/dump_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "pg/connection.h"
+#include "pg/dump_access.h"
+#include "pg/tools.h"
+#include "repo/properties_json.h"
+#include "stream/process.h"
+
+namespace bkp {
+namespace {
+
+constexpr std::size_t kNamedProblems = 10;
+
+void refuse_partial_view(PgConnection& connection, const Config& config) {
+  const std::vector<AccessProblem> problems = dump_access_problems(
+      connection, {config.exclude_schemas, config.exclude_tables, config.exclude_table_data});
+  if (problems.empty()) return;
+  std::string message = fmt::format("role '{}' cannot see all of database '{}'", connection.user(),
+                                    connection.database());
+  std::set<std::string> cures;
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    cures.insert(problems[i].cure);
+    if (i < kNamedProblems)
+      message += fmt::format("; {}: {}", problems[i].subject, problems[i].reason);
+  }
+  if (problems.size() > kNamedProblems)
+    message += fmt::format("; and {} more", problems.size() - kNamedProblems);
+  throw Error(ErrorCode::failed, message, fmt::format("as a superuser: {}", fmt::join(cures, " ")));
+}
+
+DumpArguments dump_arguments(const Config& config, const std::string& conninfo,
+                             const std::string& snapshot) {
+  DumpArguments arguments;
+  arguments.conninfo = conninfo;
+  arguments.snapshot = snapshot;
+  arguments.exclude_schemas = config.exclude_schemas;
+  arguments.exclude_tables = config.exclude_tables;
+  arguments.exclude_table_data = config.exclude_table_data;
+  arguments.lock_wait = config.lock_wait;
+  return arguments;
+}
+
+std::string version_text(int server_version) {
+  return fmt::format("{}.{}", server_version / 10000, server_version % 10000);
+}
+
+}  // namespace
+
+struct DumpSource::State {
+  State(const Config& config, const std::string& database)
+      : conninfo(with_keyword(config.conninfo, "dbname", database)), connection(conninfo) {}
+
+  std::string conninfo;
+  PgConnection connection;
+  std::optional<ExportedSnapshot> snapshot;
+  DatabaseProperties properties;
+  std::string system;
+  std::set<std::string> configuration_tables;
+  ToolVersion tool;
+  bool digests = true;
+  std::optional<Process> process;
+  std::optional<ArchiveReader> archive;
+};
+
+DumpSource::DumpSource(const Context& context, const std::string& database)
+    : state_(std::make_unique<State>(context.config, database)) {
+  State& state = *state_;
+  refuse_partial_view(state.connection, context.config);
+  const std::filesystem::path tools = find_tools(state.connection.major(), context.config.bin_dir);
+  state.tool = tool_version(tools / "pg_dump");
+  state.system = system_identifier(state.connection);
+  state.snapshot.emplace(state.connection);
+  state.properties = read_properties(state.connection);
+  for (const std::string& table : extension_configuration_tables(state.connection))
+    state.configuration_tables.insert(table);
+  state.process.emplace(
+      dump_process(tools, dump_arguments(context.config, state.conninfo, state.snapshot->id())));
+  state.digests = context.config.digests;
+  state.archive.emplace(*state.process, state.digests ? Digests::yes : Digests::no);
+}
+
+DumpSource::~DumpSource() = default;
+
+std::size_t DumpSource::read(std::span<std::byte> out) { return state_->archive->read(out); }
+
+std::string DumpSource::current_table() const { return state_->archive->current_table(); }
+
+void DumpSource::describe(Manifest& manifest) const {
+  const State& state = *state_;
+  const ArchiveContents& contents = state.archive->contents();
+  manifest.system_identifier = state.system;
+  manifest.server_version = version_text(state.connection.server_version());
+  manifest.tool_version = state.tool.text;
+  manifest.archive_version = fmt::format("{}.{}", contents.version_major, contents.version_minor);
+  manifest.properties = encode_properties(state.properties);
+  manifest.owners.assign(contents.owners.begin(), contents.owners.end());
+  for (const TableData& table : contents.tables) {
+    ManifestTable entry{table.schema, table.name, table.copy_columns, table.rows, table.bytes,
+                        "",           false};
+    if (state.digests) entry.digest = table.digest.hex();
+    entry.at_least =
+        state.configuration_tables.contains(state.connection.quote_identifier(table.schema) + "." +
+                                            state.connection.quote_identifier(table.name));
+    manifest.tables.push_back(std::move(entry));
+  }
+  manifest.large_objects = contents.large_objects.count;
+  manifest.large_object_bytes = contents.large_objects.bytes;
+  if (state.digests && contents.large_objects.count > 0)
+    manifest.large_object_digest = contents.large_objects.digest.hex();
+}
+
+}  // namespace bkp

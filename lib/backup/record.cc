@@ -1,0 +1,58 @@
+#include "backup/record.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace bkp {
+namespace {
+
+std::string metadata_of(const Manifest& manifest) {
+  std::uint64_t rows = 0;
+  for (const ManifestTable& table : manifest.tables) rows += table.rows;
+  nlohmann::ordered_json json;
+  json["compression"] = manifest.compression;
+  json["cipher"] = suite_name(manifest.suite);
+  json["bkp_version"] = manifest.bkp_version;
+  json["server_version"] = manifest.server_version;
+  json["tool_version"] = manifest.tool_version;
+  json["archive_version"] = manifest.archive_version;
+  json["system_identifier"] = manifest.system_identifier;
+  json["objects"] = manifest.objects.size();
+  json["tables"] = manifest.tables.size();
+  json["rows"] = rows;
+  json["large_objects"] = manifest.large_objects;
+  return json.dump();
+}
+
+}  // namespace
+
+BackupRecord record_of(const Manifest& manifest) {
+  BackupRecord record;
+  record.id = manifest.id.text();
+  record.cluster = manifest.cluster;
+  record.type = manifest.type;
+  record.status = BackupStatus::completed;
+  record.database = manifest.database;
+  record.tenant = manifest.tenant;
+  const std::string& name = manifest.objects.front().name;
+  record.filename = name.substr(name.rfind('/') + 1);
+  record.size_bytes = manifest.stored_size();
+  record.plain_size_bytes = manifest.plain_size;
+  record.checksum = manifest.checksum();
+  record.plain_checksum = to_hex(manifest.plain_sha256);
+  record.compression_ratio = static_cast<double>(manifest.plain_size) /
+                             static_cast<double>(std::max<std::uint64_t>(record.size_bytes, 1));
+  record.duration_seconds =
+      std::chrono::duration<double>(manifest.completed_at - manifest.created_at).count();
+  record.created_at = manifest.created_at;
+  record.completed_at = manifest.completed_at;
+  record.created_by = manifest.created_by;
+  record.host = manifest.host;
+  record.job_id = manifest.job_id;
+  record.note = manifest.note;
+  record.metadata = metadata_of(manifest);
+  return record;
+}
+
+}  // namespace bkp

@@ -1,0 +1,58 @@
+#include "backup/selection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+
+namespace bkp {
+namespace {
+
+bool takes(const Selection& selection, BackupType type) {
+  return selection.types.empty() ||
+         std::find(selection.types.begin(), selection.types.end(), type) != selection.types.end();
+}
+
+BackupRecord select_latest(const Catalog& catalog, const Selection& selection) {
+  BackupFilter filter;
+  filter.database = selection.database;
+  filter.tenant = selection.tenant;
+  std::optional<BackupRecord> newest;
+  std::set<std::string> databases;
+  for (const BackupRecord& backup : catalog.backups(filter)) {  // newest first
+    if (!is_whole(backup) || !takes(selection, backup.type)) continue;
+    databases.insert(backup.database);
+    if (!newest) newest = backup;
+  }
+  if (!newest)
+    throw Error(ErrorCode::usage,
+                selection.database
+                    ? fmt::format("there is no backup of database '{}'", *selection.database)
+                    : "there is no backup",
+                "'bkp list' shows what there is, 'bkp dump' makes one");
+  if (databases.size() > 1)
+    throw Error(ErrorCode::usage,
+                fmt::format("'latest' could be of databases {}", fmt::join(databases, ", ")),
+                fmt::format("say which: --db {}", *databases.begin()));
+  return *newest;
+}
+
+}  // namespace
+
+bool is_whole(const BackupRecord& backup) {
+  return backup.status == BackupStatus::completed || backup.status == BackupStatus::verified;
+}
+
+BackupRecord select_backup(const Catalog& catalog, const Selection& selection) {
+  if (selection.which == "latest") return select_latest(catalog, selection);
+  BackupRecord backup = catalog.find_backup(selection.which);
+  if (!takes(selection, backup.type))
+    throw Error(ErrorCode::usage, fmt::format("backup '{}' is of type {}, which this command does "
+                                              "not take",
+                                              backup.id, to_text(backup.type)));
+  return backup;
+}
+
+}  // namespace bkp

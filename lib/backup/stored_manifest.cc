@@ -1,0 +1,38 @@
+#include "backup/stored_manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "repo/layout.h"
+
+namespace bkp {
+
+std::vector<std::string> read_order(const Context& context) {
+  std::vector<std::string> order = context.config.read_order;
+  for (const std::string& name : context.repository.storage_names())
+    if (std::find(order.begin(), order.end(), name) == order.end()) order.push_back(name);
+  return order;
+}
+
+Manifest fetch_manifest(const Context& context, const BackupRecord& backup,
+                        std::vector<CopyCheck>& bad) {
+  std::string stem;
+  for (const CopyRecord& copy : backup.copies)
+    if (!copy.path.empty()) stem = stem_of(copy.path);
+  if (stem.empty())
+    throw Error(ErrorCode::usage, fmt::format("backup '{}' has no copy in any storage", backup.id),
+                "'bkp show " + backup.id.substr(0, 8) + "' tells what became of it");
+  std::optional<Manifest> manifest = context.repository.manifest(stem, read_order(context), &bad);
+  if (manifest) return std::move(*manifest);
+  std::string message = fmt::format("no storage has the manifest of backup '{}'", backup.id);
+  ErrorCode code = ErrorCode::failed;
+  for (const CopyCheck& copy : bad) {
+    message += fmt::format("; in '{}': {}", copy.storage, copy.problem);
+    if (copy.state != CopyState::failed) code = ErrorCode::integrity;
+  }
+  throw Error(code, message);
+}
+
+}  // namespace bkp

@@ -1,0 +1,76 @@
+#include "backup/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backup/record.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "repo/abandoned.h"
+#include "repo/layout.h"
+
+namespace bkp {
+namespace {
+
+// A run that was killed between manifest and catalog: the backup exists.
+void adopt(Context& context, const AbandonedRun& run) {
+  const std::optional<Manifest> manifest = context.repository.manifest(run.stem, {run.storage});
+  if (!manifest) return;
+  const std::string id = manifest->id.text();
+  std::optional<BackupRecord> known = context.catalog.backup(id);
+  if (!known || known->status == BackupStatus::in_progress ||
+      known->status == BackupStatus::failed) {
+    known = record_of(*manifest);
+    context.catalog.put_backup(*known);
+    context.log.info(
+        fmt::format("backup '{}' of an interrupted run is whole: taken into the "
+                    "catalog",
+                    id));
+  }
+  CopyRecord copy;
+  copy.storage = run.storage;
+  copy.path = manifest->objects.front().name;
+  copy.state = CopyState::good;
+  copy.size_bytes = manifest->stored_size();
+  context.catalog.put_copy(id, copy);
+}
+
+void sweep_storage(Context& context, const std::string& storage, BackupType type) {
+  for (const AbandonedRun& run :
+       find_abandoned(context.repository, storage, type, context.clock.now())) {
+    if (run.committed) adopt(context, run);
+    remove_abandoned(context.repository, run);
+    if (!run.committed)
+      context.log.info(
+          fmt::format("removed what an interrupted run left in '{}': {}", storage, run.stem));
+  }
+}
+
+}  // namespace
+
+void close_interrupted(Context& context, BackupType type) {
+  BackupFilter filter;
+  filter.type = type;
+  filter.status = BackupStatus::in_progress;
+  for (BackupRecord backup : context.catalog.backups(filter)) {
+    if (backup.host != host_name()) continue;
+    backup.status = BackupStatus::failed;
+    backup.error = "the run was killed";
+    context.catalog.put_backup(backup);
+  }
+}
+
+void sweep(Context& context, BackupType type, const std::vector<std::string>& storages) {
+  for (const std::string& storage : storages) {
+    try {
+      sweep_storage(context, storage, type);
+    } catch (const Error& error) {
+      check_interrupt();
+      context.log.warning(fmt::format("cannot look for what interrupted runs left in '{}': {}",
+                                      storage, error.message()));
+    }
+  }
+}
+
+}  // namespace bkp

@@ -1,0 +1,172 @@
+#include "backup/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "backup/stored_manifest.h"
+#include "base/interrupt.h"
+
+namespace bkp {
+namespace {
+
+CopyRecord& copy_in(BackupRecord& backup, const std::string& storage) {
+  for (CopyRecord& copy : backup.copies)
+    if (copy.storage == storage) return copy;
+  backup.copies.push_back({storage, "", CopyState::missing, 0, "", {}, ""});
+  return backup.copies.back();
+}
+
+AlertRecord integrity_alert(const Context& context, const BackupRecord& backup,
+                            const CopyCheck& copy) {
+  AlertRecord alert;
+  alert.id = Uuid::random().text();
+  alert.dedup_key = fmt::format("INTEGRITY_FAILURE:{}:{}", backup.id, copy.storage);
+  alert.type = "INTEGRITY_FAILURE";
+  alert.severity = AlertSeverity::critical;
+  alert.message =
+      fmt::format("backup '{}' in storage '{}': {}", backup.filename, copy.storage, copy.problem);
+  alert.backup_id = backup.id;
+  alert.storage = copy.storage;
+  alert.run_id = context.job_id;
+  alert.first_at = alert.last_at = context.clock.now();
+  return alert;
+}
+
+void record_copy(Context& context, BackupRecord& backup, const Manifest& manifest,
+                 const CopyCheck& check) {
+  CopyRecord& copy = copy_in(backup, check.storage);
+  copy.path = manifest.objects.front().name;
+  copy.error = check.problem;
+  if (check.state != CopyState::failed) {  // a storage that did not answer says nothing of the copy
+    copy.state = check.state;
+    copy.checked_at = context.clock.now();
+    copy.size_bytes = check.size;
+    copy.etag = check.etag;
+  }
+  const AlertRecord alert = integrity_alert(context, backup, check);
+  if (check.state == CopyState::good)
+    context.catalog.resolve_alert(alert.dedup_key, context.clock.now());
+  else if (check.state != CopyState::failed)
+    context.catalog.raise_alert(alert);
+}
+
+// VERIFIED while every storage holds a good copy, each looked at.
+void settle_status(const Context& context, BackupRecord& backup) {
+  bool all_good = true;
+  for (const std::string& storage : context.repository.storage_names()) {
+    const CopyRecord& copy = copy_in(backup, storage);
+    all_good = all_good && copy.state == CopyState::good && copy.checked_at;
+  }
+  if (all_good) {
+    backup.status = BackupStatus::verified;
+    backup.verified_at = context.clock.now();
+  } else if (backup.status == BackupStatus::verified) {
+    backup.status = BackupStatus::completed;
+  }
+}
+
+VerifyResult verify_one(Context& context, const BackupRecord& backup,
+                        const VerifyRequest& request) {
+  std::vector<CopyCheck> bad;
+  const std::vector<std::string> storages =
+      request.storages.empty() ? context.repository.storage_names() : request.storages;
+  try {
+    const Manifest manifest = fetch_manifest(context, backup, bad);
+    std::vector<StorageDepth> depths;
+    for (const std::string& storage : storages) depths.push_back({storage, request.depth});
+    return verify_backup(context, backup, manifest, depths);
+  } catch (const Error& error) {
+    check_interrupt();
+    if (bad.empty()) throw;
+    // Not one manifest that can be read: every copy is as it was found.
+    VerifyResult result{backup, {}};
+    for (CopyCheck& check : bad) {
+      if (std::find(storages.begin(), storages.end(), check.storage) == storages.end()) continue;
+      CopyRecord& copy = copy_in(result.backup, check.storage);
+      copy.error = check.problem;
+      if (check.state != CopyState::failed) {
+        copy.state = check.state;
+        copy.checked_at = context.clock.now();
+        context.catalog.raise_alert(integrity_alert(context, backup, check));
+      }
+      result.copies.push_back(std::move(check));
+    }
+    settle_status(context, result.backup);
+    context.catalog.put_backup(result.backup);
+    return result;
+  }
+}
+
+}  // namespace
+
+bool VerifyResult::good() const {
+  return std::all_of(copies.begin(), copies.end(),
+                     [](const CopyCheck& copy) { return copy.state == CopyState::good; });
+}
+
+std::optional<CheckDepth> depth_after_backup(const Config& config, std::string_view storage) {
+  switch (config.storage(storage).verify_after.value_or(config.verify_after)) {
+    case VerifyAfter::read:
+      return CheckDepth::read;
+    case VerifyAfter::stat:
+      return CheckDepth::stat;
+    case VerifyAfter::none:
+      break;
+  }
+  return std::nullopt;
+}
+
+VerifyResult verify_backup(Context& context, BackupRecord backup, const Manifest& manifest,
+                           const std::vector<StorageDepth>& storages) {
+  VerifyResult result;
+  for (const auto& [storage, depth] : storages) {
+    context.log.progress("verify in " + storage, 0, std::nullopt);
+    CopyCheck check = context.repository.check(manifest, storage, depth);
+    record_copy(context, backup, manifest, check);
+    result.copies.push_back(std::move(check));
+  }
+  settle_status(context, backup);
+  context.catalog.put_backup(backup);
+  result.backup = std::move(backup);
+  return result;
+}
+
+std::vector<VerifyResult> verify(Context& context, const VerifyRequest& request) {
+  std::vector<VerifyResult> results;
+  for (const BackupRecord& backup : request.backups)
+    results.push_back(verify_one(context, backup, request));
+  return results;
+}
+
+std::vector<BackupRecord> sample_for_verify(std::vector<BackupRecord> backups, double percent,
+                                            std::size_t limit) {
+  const auto last_check = [](const BackupRecord& backup) {
+    std::optional<TimePoint> oldest;  // of its copies: one never looked at counts as never
+    for (const CopyRecord& copy : backup.copies) {
+      if (!copy.checked_at) return TimePoint::min();
+      if (!oldest || *copy.checked_at < *oldest) oldest = copy.checked_at;
+    }
+    return oldest.value_or(TimePoint::min());
+  };
+  std::stable_sort(
+      backups.begin(), backups.end(),
+      [&](const BackupRecord& a, const BackupRecord& b) { return last_check(a) < last_check(b); });
+  const auto wanted =
+      static_cast<std::size_t>(std::ceil(static_cast<double>(backups.size()) * percent / 100));
+  backups.resize(std::min({std::max<std::size_t>(wanted, 1), limit, backups.size()}));
+  return backups;
+}
+
+int verify_exit_code(const std::vector<VerifyResult>& results) {
+  int code = 0;
+  for (const VerifyResult& result : results)
+    for (const CopyCheck& copy : result.copies) {
+      if (copy.state == CopyState::damaged || copy.state == CopyState::missing) return 4;
+      if (copy.state == CopyState::failed) code = 1;
+    }
+  return code;
+}
+
+}  // namespace bkp

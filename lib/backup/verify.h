@@ -1,0 +1,49 @@
+// Whether the copies of backups are there and whole.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup/context.h"
+
+namespace bkp {
+
+struct VerifyRequest {
+  std::vector<BackupRecord> backups;
+  std::vector<std::string> storages;  // empty: all
+  CheckDepth depth = CheckDepth::read;
+};
+
+struct VerifyResult {
+  BackupRecord backup;            // as the catalog has it afterwards
+  std::vector<CopyCheck> copies;  // in the storages' order
+  bool good() const;              // every copy that was looked at is good
+};
+
+// Checks every copy, writes states, checked_at and verified_at to the catalog (VERIFIED when every
+// copy in every storage is good, back to COMPLETED when one is not) and raises or resolves the
+// INTEGRITY_FAILURE alert of the copy.
+std::vector<VerifyResult> verify(Context& context, const VerifyRequest& request);
+
+// The depth to which a storage's copies are checked after a backup; nullopt: not at all.
+std::optional<CheckDepth> depth_after_backup(const Config& config, std::string_view storage);
+
+// Checks one backup's copies whose depth is given, and records what was found.
+struct StorageDepth {
+  std::string storage;
+  CheckDepth depth;
+};
+VerifyResult verify_backup(Context& context, BackupRecord backup, const Manifest& manifest,
+                           const std::vector<StorageDepth>& storages);
+
+// The backups of a sample: a tenth of `backups` (or `percent`), at most `limit`, at least one,
+// those whose last check is longest ago first.
+std::vector<BackupRecord> sample_for_verify(std::vector<BackupRecord> backups, double percent,
+                                            std::size_t limit);
+
+// 0; 4 when a copy is damaged or missing; 1 when a storage did not answer.
+int verify_exit_code(const std::vector<VerifyResult>& results);
+
+}  // namespace bkp

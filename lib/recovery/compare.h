@@ -1,0 +1,21 @@
+// A restored database against the manifest: rows and digest of every table, large objects.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "repo/manifest.h"
+
+namespace bkp {
+
+struct Comparison {
+  std::uint64_t rows = 0;  // in all tables, as found
+  std::vector<std::string>
+      differences;  // one a table: "table public.orders: 99 rows instead of 100"
+};
+
+// Reads every table of the manifest in the database of `conninfo` over `jobs` connections. Tables
+// of extension configuration may hold more rows than the manifest says.
+Comparison compare_database(const std::string& conninfo, const Manifest& manifest, unsigned jobs);
+
+}  // namespace bkp

@@ -1,0 +1,38 @@
+// A full restore of a logical backup into a database that does not exist yet.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup/context.h"
+
+namespace bkp {
+
+struct RestoreRequest {
+  BackupRecord backup;
+  std::string into;              // the new database's name
+  std::optional<unsigned> jobs;  // default: [restore] jobs; 1: streamed, needs no spool space
+  std::string reason;
+};
+
+struct RestoreResult {
+  RestoreRecord record;  // as the catalog has it
+  std::uint64_t tables = 0;
+  std::vector<std::string> warnings;  // copies found bad on the way
+};
+
+// Builds the database under a scratch name, restores into it, compares rows and digests of every
+// table with the manifest, and only then gives it its name: killed at any moment, there is no half
+// database under that name. The scratch database is dropped on failure (and at the next restore to
+// the same name, after a kill). Takes the lock of its target. Throws Error: usage (the name is
+// taken, roles are missing, no room for the spool), integrity (no copy is whole, or rows differ),
+// failed; the restore log and a RESTORE_FAILURE alert have it too.
+RestoreResult restore(Context& context, const RestoreRequest& request);
+
+// The server that restores go to: [restore] conninfo, else the owner of the cluster by the socket
+// of [postgres] conninfo, else that conninfo; its dbname is replaced.
+std::string restore_conninfo(const Config& config, const std::string& database);
+
+}  // namespace bkp

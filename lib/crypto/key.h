@@ -66,6 +66,9 @@ class KeyRing {
 // TOML: [[key]] id, state, created_at, secret (base64). The file must belong to this user or root
 // and be closed to everybody else. Throws Error(usage) with the chmod that cures it.
 KeyRing load_key_file(const std::filesystem::path& path);
+// The text of such a file; `name` is what messages call it. Throws Error(usage) naming the line,
+// never showing a secret.
+KeyRing parse_key_file(std::string_view text, std::string_view name);
 // Mode 0600, atomically. Never overwrites a file that is there unless `replace`.
 enum class KeyFileMode { create_new, replace };
 void save_key_file(const std::filesystem::path& path, const KeyRing& keys, KeyFileMode mode);

@@ -29,14 +29,17 @@ struct LegResult {
 
 struct FanOutOptions {
   std::size_t block_size = std::size_t{16} << 20;  // an S3 part: blocks are shared by all legs
-  std::size_t window = 3;                          // blocks held in memory at the most
-  std::chrono::milliseconds stall{30'000};         // see below
+  // Blocks held in memory at the most; and one more for each leg that lags behind a buffer.
+  std::size_t window = 3;
+  std::chrono::milliseconds stall{30'000};  // see below
 };
 
 // Each leg has its own thread and takes shared blocks from one window. A leg that fails is dropped
-// with its reason; the others go on. The first leg whose sink is Rereadable is the others' buffer:
-// a block that is in its file need not stay in memory, so a slow leg never holds up the stream.
+// with its reason; the others go on. A leg whose sink is Rereadable is the others' buffer: a block
+// that is in its file need not stay in memory, so a slow leg never holds up the stream. (What it
+// took before it failed can still be read back: its sink lives as long as another leg needs it.)
 // With no such leg, one that takes nothing for `stall` while another waits for more is dropped.
+// Moving is to complete a block, or what a sink that is Advancing tells.
 class FanOut final : public Sink {
  public:
   FanOut(std::vector<Leg> legs, FanOutOptions options);
@@ -49,8 +52,8 @@ class FanOut final : public Sink {
   // No more will come. Returns at once: the source is free to end while slow legs still send.
   void finish() override;
   // After finish(): waits for every leg to be durable or to fail; results in the order of legs.
-  // Once another leg is done, one that has moved nothing for `stall` is stopped. Throws only for a
-  // signal.
+  // Once another leg is done, one that has moved nothing for `stall` (four times that in its sink's
+  // finish()) is stopped. Throws only for a signal.
   std::vector<LegResult> wait();
 
  private:

@@ -36,6 +36,14 @@ class Rereadable {
   virtual void read_back(std::uint64_t offset, std::span<std::byte> out) const = 0;
 };
 
+// A sink whose write() and finish() can take long and that can tell that they advance: a number
+// that changes while bytes go out. It tells a slow line from a dead one. Thread-safe, never blocks.
+class Advancing {
+ public:
+  virtual ~Advancing() = default;
+  virtual std::uint64_t advanced() const = 0;
+};
+
 // Reads `from` to its end into `to`, then finishes `to`. Returns the bytes moved.
 std::uint64_t copy(Source& from, Sink& to);
 // The same without finish(), for a sink that takes more afterwards.

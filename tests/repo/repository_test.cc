@@ -1,0 +1,332 @@
+#include "repo/repository.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "base/error.h"
+#include "repo/abandoned.h"
+#include "repo/layout.h"
+#include "stream/memory_stream.h"
+#include "support/memory_storage.h"
+
+using namespace bkp;
+using bkp::test::Faults;
+using bkp::test::MemoryStorage;
+
+namespace {
+
+// Three storages of one cluster, and what a backup in them needs.
+struct House {
+  House() {
+    std::vector<NamedStorage> named;
+    for (const char* name : {"local", "r2", "b2"}) {
+      storages.push_back(std::make_shared<MemoryStorage>(name));
+      named.push_back({name, storages.back()});
+    }
+    repository.emplace("shop", named, keys, Suite::aes_256_gcm, pool, clock);
+    const ClusterFile file{1, "shop", uuid, {}, {"db1"}};
+    for (const char* name : {"local", "r2", "b2"}) repository->write_cluster_file(name, file);
+  }
+
+  Repository::PutOptions options(std::uint64_t object_limit = std::uint64_t{64} << 30) {
+    Repository::PutOptions put;
+    put.backup = Uuid::random();
+    put.stem = backup_stem("shop", BackupType::full_database, clock.now(), put.backup);
+    put.compression = {Codec::zstd, 1};
+    put.object_limit = object_limit;
+    return put;
+  }
+
+  // put and commit, as a dump does.
+  Manifest store(const Bytes& plain, const Repository::PutOptions& put) {
+    MemorySource source(plain);
+    PutResult result = repository->put(put, source);
+    Manifest manifest;
+    manifest.id = put.backup;
+    manifest.cluster = "shop";
+    manifest.cluster_uuid = uuid;
+    manifest.codec = put.compression.codec;
+    manifest.objects = result.objects;
+    manifest.plain_size = result.plain_size;
+    manifest.plain_sha256 = result.plain_sha256;
+    copies = result.copies;
+    repository->commit(manifest, put.stem, put.minimum, copies);
+    return manifest;
+  }
+
+  Bytes fetch(const Manifest& manifest, std::vector<CopyCheck>* bad = nullptr) {
+    MemorySink to;
+    const GetResult result = repository->get(manifest, {"r2", "b2", "local"}, to);
+    if (bad != nullptr) *bad = result.bad_copies;
+    CHECK(to.finished());
+    return to.data();
+  }
+
+  std::vector<std::string> names(std::size_t storage) const {
+    std::vector<std::string> all = storages[storage]->names();
+    std::erase(all, "shop/cluster.json");
+    return all;
+  }
+
+  SystemClock clock;
+  WorkerPool pool;
+  KeyRing keys{{generate_master_key(KeyState::active, SystemClock().now())}};
+  Uuid uuid = Uuid::random();
+  std::vector<std::shared_ptr<MemoryStorage>> storages;
+  std::optional<Repository> repository;
+  std::vector<CopyOutcome> copies;
+};
+
+Bytes noise(std::size_t size) {
+  std::mt19937_64 random(size);
+  Bytes bytes(size);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+  return bytes;
+}
+
+template <typename Work>
+Error error_of(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error;
+  }
+  FAIL("it went well");
+  throw;
+}
+
+}  // namespace
+
+TEST_CASE("what was put is got back, whatever its size") {
+  House house;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{1} << 20,
+                                 (std::size_t{1} << 20) + 1, (std::size_t{5} << 20) + 17}) {
+    INFO(size << " bytes");
+    const Bytes plain = noise(size);
+    CHECK(house.fetch(house.store(plain, house.options())) == plain);
+  }
+}
+
+TEST_CASE("copies are the same bytes in every storage, and nothing else is left beside them") {
+  House house;
+  const Repository::PutOptions put = house.options();
+  const Manifest manifest = house.store(noise(3 << 20), put);
+  const std::vector<std::string> expected = {manifest.objects[0].name, manifest_name(put.stem)};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(house.names(i) == expected);
+    for (const std::string& name : expected)
+      CHECK(house.storages[i]->content(name) == house.storages[0]->content(name));
+  }
+  CHECK(sha256(*house.storages[1]->content(expected[0])) == manifest.objects[0].sha256);
+}
+
+TEST_CASE("a stream longer than one object may be goes on in the next") {
+  House house;
+  const Bytes plain = noise(7 << 20);
+  const Repository::PutOptions put = house.options(std::uint64_t{2} << 20);
+  const Manifest manifest = house.store(plain, put);
+  CHECK(manifest.objects.size() == 7);
+  CHECK(manifest.objects[1].name.ends_with(".enc.2"));
+  for (const StoredObject& object : manifest.objects) CHECK(object.size <= std::uint64_t{2} << 20);
+  CHECK(house.fetch(manifest) == plain);
+}
+
+TEST_CASE("a storage that fails is told, and the others have their copies") {
+  House house;
+  SECTION("while it is written to") {
+    house.storages[1]->set_faults({.fail_write_after = 1 << 20});
+  }
+  SECTION("at the end") { house.storages[1]->set_faults({.fail_finish = true}); }
+  SECTION("from the start") { house.storages[1]->set_faults({.unreachable = true}); }
+  const Bytes plain = noise(20 << 20);
+  const Manifest manifest = house.store(plain, house.options());
+  CHECK(house.copies[0].ok());
+  CHECK_FALSE(house.copies[1].ok());
+  CHECK(house.copies[2].ok());
+  house.storages[1]->set_faults({});
+  CHECK(house.storages[1]->unfinished() == 0);
+  for (const std::string& name : house.names(1)) CHECK(role_of(name) == ObjectRole::heartbeat);
+  CHECK(house.fetch(manifest) == plain);
+}
+
+TEST_CASE("with fewer copies than the minimum there is no backup, and nothing stays") {
+  House house;
+  house.storages[1]->set_faults({.fail_finish = true});
+  house.storages[2]->set_faults({.fail_write_after = 100});
+  Repository::PutOptions put = house.options();
+  put.minimum = 2;
+  const Error error = error_of([&] { house.store(noise(20 << 20), put); });
+  CHECK(error.code() == ErrorCode::failed);
+  CHECK(error.message().find("only 1 of 3 copies") != std::string::npos);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(house.names(i).empty());
+    CHECK(house.storages[i]->unfinished() == 0);
+  }
+}
+
+TEST_CASE("a source that ends badly leaves nothing, however much had been stored") {
+  class Broken final : public Source {
+   public:
+    std::size_t read(std::span<std::byte> out) override {
+      if (blocks_++ == 40) throw Error(ErrorCode::failed, "pg_dump was killed by signal 9");
+      std::mt19937 random(blocks_);
+      for (std::byte& byte : out) byte = static_cast<std::byte>(random());
+      return out.size();
+    }
+
+   private:
+    unsigned blocks_ = 0;
+  } source;
+  House house;
+  const Repository::PutOptions put =
+      house.options(std::uint64_t{2} << 20);  // several whole objects
+  const Error error = error_of([&] { house.repository->put(put, source); });
+  CHECK(error.message() == "pg_dump was killed by signal 9");
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(house.names(i).empty());
+    CHECK(house.storages[i]->unfinished() == 0);
+  }
+}
+
+TEST_CASE("a storage without this cluster's cluster.json gets nothing") {
+  House house;
+  SECTION("an unmounted disk") { house.storages[0]->erase("shop/cluster.json"); }
+  SECTION("another cluster of the same name") {
+    house.storages[0]->put("shop/cluster.json",
+                           to_bytes(encode_cluster_file({1, "shop", Uuid::random(), {}, {}})));
+    // The first storage is the one asked which cluster this is: the others then are the odd ones.
+  }
+  MemorySource source(noise(1000));
+  const PutResult result = house.repository->put(house.options(), source);
+  const auto ok = std::count_if(result.copies.begin(), result.copies.end(),
+                                [](const CopyOutcome& copy) { return copy.ok(); });
+  CHECK(ok != 3);
+}
+
+TEST_CASE("one byte flipped anywhere in one copy is named, and the others serve") {
+  House house;
+  const Bytes plain = noise((3 << 20) + 100);
+  const Manifest manifest = house.store(plain, house.options());
+  const std::string name = manifest.objects[0].name;
+  const std::uint64_t size = manifest.objects[0].size;
+  for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{70}, std::uint64_t{300}, size / 3,
+                                 size / 2, size - 100, size - 20, size - 1}) {
+    INFO("byte " << at << " of " << size);
+    house.storages[1]->flip_byte(name, at);
+    std::vector<CopyCheck> bad;
+    CHECK(house.fetch(manifest, &bad) == plain);
+    const CopyCheck check = house.repository->check(manifest, "r2", CheckDepth::read);
+    CHECK(check.state == CopyState::damaged);
+    CHECK(check.problem.find(name) != std::string::npos);
+    house.storages[1]->flip_byte(name, at);
+  }
+  CHECK(house.repository->check(manifest, "r2", CheckDepth::deep).state == CopyState::good);
+}
+
+TEST_CASE("copies that are damaged in different frames serve one backup together") {
+  House house;
+  const Bytes plain = noise(6 << 20);
+  const Manifest manifest = house.store(plain, house.options());
+  const std::string name = manifest.objects[0].name;
+  for (std::uint64_t i = 0; i < 3; ++i)
+    house.storages[i]->flip_byte(name, (std::uint64_t{2} << 20) * i + 5000);
+  std::vector<CopyCheck> bad;
+  CHECK(house.fetch(manifest, &bad) == plain);
+  CHECK(bad.size() == 3);
+}
+
+TEST_CASE("a frame that no copy has is an integrity error that names copies and place") {
+  House house;
+  const Manifest manifest = house.store(noise(3 << 20), house.options());
+  const std::string name = manifest.objects[0].name;
+  for (auto& storage : house.storages) storage->flip_byte(name, (1 << 20) + 5000);
+  MemorySink to;
+  const Error error = error_of([&] { house.repository->get(manifest, {"local", "r2", "b2"}, to); });
+  CHECK(error.code() == ErrorCode::integrity);
+  CHECK(error.message().find("frame 1 at byte") != std::string::npos);
+  for (const char* storage : {"'local'", "'r2'", "'b2'"})
+    CHECK(error.message().find(storage) != std::string::npos);
+  CHECK_FALSE(to.finished());
+}
+
+TEST_CASE("a copy that breaks off or hangs up in mid-stream is left for the next") {
+  House house;
+  const Bytes plain = noise(6 << 20);
+  const Manifest manifest = house.store(plain, house.options());
+  house.storages[1]->set_faults({.fail_read_after = 2 << 20});
+  std::vector<CopyCheck> bad;
+  CHECK(house.fetch(manifest, &bad) == plain);
+  REQUIRE(bad.size() == 1);
+  CHECK(bad[0].storage == "r2");
+}
+
+TEST_CASE("a copy that is cut, renamed, swapped or missing is told apart") {
+  House house;
+  const Manifest manifest = house.store(noise(3 << 20), house.options());
+  const Manifest other = house.store(noise(3 << 20), house.options());
+  const std::string name = manifest.objects[0].name;
+  MemoryStorage& r2 = *house.storages[1];
+  SECTION("cut") {
+    r2.truncate(name, manifest.objects[0].size - 1);
+    CHECK(house.repository->check(manifest, "r2", CheckDepth::stat).state == CopyState::damaged);
+  }
+  SECTION("missing") {
+    r2.erase(name);
+    CHECK(house.repository->check(manifest, "r2", CheckDepth::stat).state == CopyState::missing);
+  }
+  SECTION("another backup's object under its name") {
+    r2.put(name, *r2.content(other.objects[0].name));
+    CHECK(house.repository->check(manifest, "r2", CheckDepth::read).state == CopyState::damaged);
+  }
+  SECTION("without its manifest") {
+    r2.erase(manifest_name(stem_of(name)));
+    CHECK(house.repository->check(manifest, "r2", CheckDepth::stat).state == CopyState::missing);
+  }
+  SECTION("another backup's manifest") {
+    r2.put(manifest_name(stem_of(name)),
+           *r2.content(manifest_name(stem_of(other.objects[0].name))));
+    CHECK(house.repository->check(manifest, "r2", CheckDepth::stat).state == CopyState::damaged);
+  }
+  SECTION("a storage that does not answer says nothing about the copy") {
+    r2.set_faults({.unreachable = true});
+    CHECK(house.repository->check(manifest, "r2", CheckDepth::stat).state == CopyState::failed);
+  }
+}
+
+TEST_CASE("what a killed run left is found by its heartbeat and removed, a whole backup is kept") {
+  House house;
+  const Repository::PutOptions killed = house.options();
+  const Repository::PutOptions whole = house.options();
+  MemorySource source(noise(1000));
+  house.repository->put(killed, source);  // and no commit
+  const Manifest manifest = house.store(noise(1000), whole);
+  const Heartbeat heartbeat{
+      whole.backup,      BackupType::full_database, Codec::zstd, host_name(), 1,
+      house.clock.now(), house.clock.now()};
+  house.storages[0]->put(heartbeat_name(whole.stem), to_bytes(encode_heartbeat(heartbeat)));
+
+  std::vector<AbandonedRun> runs =
+      find_abandoned(*house.repository, "local", BackupType::full_database, house.clock.now());
+  REQUIRE(runs.size() == 2);
+  for (const AbandonedRun& run : runs) {
+    CHECK(run.committed == (run.stem == whole.stem));
+    remove_abandoned(*house.repository, run);
+  }
+  CHECK(house.names(0) ==
+        std::vector<std::string>{manifest.objects[0].name, manifest_name(whole.stem)});
+}
+
+TEST_CASE("another host's run is abandoned only after a day without a sign") {
+  House house;
+  const TimePoint now = house.clock.now();
+  Heartbeat heartbeat{
+      Uuid::random(), BackupType::full_database, Codec::zstd, "another", 1, now, now};
+  const std::string stem = backup_stem("shop", BackupType::full_database, now, heartbeat.id);
+  house.storages[0]->put(heartbeat_name(stem), to_bytes(encode_heartbeat(heartbeat)));
+  const auto found = [&](TimePoint at) {
+    return find_abandoned(*house.repository, "local", BackupType::full_database, at).size();
+  };
+  CHECK(found(now + std::chrono::hours(23)) == 0);
+  CHECK(found(now + std::chrono::hours(25)) == 1);
+}

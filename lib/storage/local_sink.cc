@@ -59,7 +59,7 @@ class LocalSink final : public Sink, public Rereadable {
         check_interrupt();
         continue;
       }
-      if (count < 0) fail("write", temporary_);
+      if (count < 0) fail("write", target_.path);
       data = data.subspan(static_cast<std::size_t>(count));
       written_ += static_cast<std::uint64_t>(count);
       if (written_ - flushed_ >= kFlushStep) flush_behind();
@@ -69,12 +69,12 @@ class LocalSink final : public Sink, public Rereadable {
   void finish() override {
     check_stop();
     if (!file_) open_temporary();
-    if (::fsync(file_.get()) != 0) fail("sync", temporary_);
+    if (::fsync(file_.get()) != 0) fail("sync", target_.path);
     if (target_.options.if_exists == IfExists::replace)
       replace();
     else
       place();
-    temporary_.clear();
+    placed_ = true;
     sync_local_directory(target_.storage, target_.path.parent_path());
   }
 
@@ -107,18 +107,38 @@ class LocalSink final : public Sink, public Rereadable {
                                                  target_.storage, target_.path.string()));
   }
 
+  // A file without a name, where the file system has such: not even a kill leaves anything then.
   void open_temporary() {
     const fs::path directory = target_.path.parent_path();
-    const fs::path temporary = fmt::format("{}.{}{}", target_.path.string(),
-                                           Uuid::random().short_text(), kTemporarySuffix);
     // Another run's remove() may prune the directory between the two calls.
     for (int attempt = 0; !file_; ++attempt) {
       require_root_directory(target_.storage, target_.root);
-      if (make_directories(target_.storage, target_.root, directory))
-        file_ = Fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-      if (!file_ && (errno != ENOENT || attempt == kPruneRaces)) fail("create", temporary);
+      if (!make_directories(target_.storage, target_.root, directory)) {
+        errno = ENOENT;
+      } else {
+        file_ = Fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
+        if (!file_ && errno != ENOENT && errno != ENOSPC && errno != EDQUOT && errno != EACCES)
+          open_named();
+      }
+      if (!file_ && (errno != ENOENT || attempt == kPruneRaces)) fail("create", target_.path);
     }
-    temporary_ = temporary;
+  }
+
+  void open_named() {
+    const fs::path temporary = temporary_name();
+    file_ = Fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (file_) temporary_ = temporary;
+  }
+
+  fs::path temporary_name() const {
+    return fmt::format("{}.{}{}", target_.path.string(), Uuid::random().short_text(),
+                       kTemporarySuffix);
+  }
+
+  // Gives the file without a name the name `path`, unless that is taken: 0, or -1 with errno.
+  int link_to(const fs::path& path) const {
+    return ::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", file_.get()).c_str(), AT_FDCWD,
+                    path.c_str(), AT_SYMLINK_FOLLOW);
   }
 
   void flush_behind() {
@@ -128,18 +148,27 @@ class LocalSink final : public Sink, public Rereadable {
   }
 
   void replace() {
+    if (temporary_.empty()) {
+      const fs::path temporary = temporary_name();
+      if (link_to(temporary) != 0) fail("write", target_.path);
+      temporary_ = temporary;
+    }
     if (::rename(temporary_.c_str(), target_.path.c_str()) != 0) fail("write", target_.path);
   }
 
   // Never over an existing file: the kernel decides which of two writers comes first.
   void place() {
-    if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.path.c_str(),
-                    RENAME_NOREPLACE) == 0)
-      return;
-    if (errno == EINVAL || errno == ENOSYS) {  // NFS, older kernels
-      if (::link(temporary_.c_str(), target_.path.c_str()) == 0) {
-        ::unlink(temporary_.c_str());
+    if (temporary_.empty()) {
+      if (link_to(target_.path) == 0) return;
+    } else {
+      if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.path.c_str(),
+                      RENAME_NOREPLACE) == 0)
         return;
+      if (errno == EINVAL || errno == ENOSYS) {  // NFS, older kernels
+        if (::link(temporary_.c_str(), target_.path.c_str()) == 0) {
+          ::unlink(temporary_.c_str());
+          return;
+        }
       }
     }
     if (errno != EEXIST) fail("write", target_.path);
@@ -153,17 +182,18 @@ class LocalSink final : public Sink, public Rereadable {
                   fmt::format("storage '{}': '{}' exists already and holds other bytes",
                               target_.storage, target_.path.string()));
     if (::fsync(existing.get()) != 0) fail("sync", target_.path);
-    ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
   }
 
   void discard() noexcept {
-    if (temporary_.empty()) return;
-    ::unlink(temporary_.c_str());
+    if (placed_ || !file_) return;
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
     prune_directories(target_.root, target_.path.parent_path());
   }
 
   LocalTarget target_;
-  fs::path temporary_;  // empty: not created yet, or in its place
+  fs::path temporary_;  // empty: the file has no name
+  bool placed_ = false;
   Fd file_;
   std::uint64_t written_ = 0;
   std::uint64_t flushed_ = 0;

@@ -198,7 +198,8 @@ void strictly(Work work) {
   } catch (const Json::exception& error) {
     throw damaged(error.what());
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::failed || !error.hint().empty()) throw;
+    const bool newer = error.code() == ErrorCode::failed && !error.hint().empty();
+    if (newer || error.code() == ErrorCode::integrity) throw;
     throw damaged(error.message());
   }
 }

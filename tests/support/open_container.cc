@@ -12,8 +12,8 @@ Error refuse(const char* why) { return {ErrorCode::integrity, why}; }
 Bytes open_container(ByteView object, const KeyRing& keys,
                      std::optional<std::span<const KeySlot>> slots) {
   const ContainerPrefix prefix = parse_prefix(object);
-  const FrameCipher cipher(prefix.header.suite, prefix.header_bytes,
-                           keys.unwrap(slots ? *slots : prefix.slots));
+  const Key256 key = keys.unwrap(slots ? *slots : prefix.slots);
+  const FrameCipher cipher(prefix.header.suite, prefix.header_bytes, key);
   Bytes plain;
   std::vector<std::uint32_t> sizes;
   ByteView rest = object.subspan(prefix.size);
@@ -33,6 +33,10 @@ Bytes open_container(ByteView object, const KeyRing& keys,
     rest = rest.subspan(stored);
   }
   if (cipher.open_index(rest) != sizes) throw refuse("the index does not match the frames");
+  if (const auto& wal = prefix.header.wal;
+      wal && (wal->length != plain.size() ||
+              wal->hmac != hmac_sha256(derive_key(key, "bkp v1 wal mac").reveal(), plain)))
+    throw refuse("not the WAL file that the header tells of");
   return plain;
 }
 

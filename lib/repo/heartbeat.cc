@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::minutes kEvery{10};
 
-class HeartbeatSink : public Sink {
+class HeartbeatSink : public Sink, public Advancing {
  public:
   HeartbeatSink(std::unique_ptr<Sink> to, Storage& storage, std::string name, Heartbeat heartbeat,
                 const Clock& clock)
@@ -34,6 +34,10 @@ class HeartbeatSink : public Sink {
     to_->write(data);
   }
   void finish() override { to_->finish(); }
+  std::uint64_t advanced() const override {
+    const auto* advancing = dynamic_cast<const Advancing*>(to_.get());
+    return advancing == nullptr ? 0 : advancing->advanced();
+  }
 
  protected:
   const Sink& inner() const { return *to_; }

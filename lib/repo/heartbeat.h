@@ -33,7 +33,7 @@ Heartbeat decode_heartbeat(std::string_view text);  // throws Error(integrity)
 std::string host_name();
 
 // Wraps the sink of a data object so that the heartbeat beside it is renewed every 10 minutes while
-// data is written. Keeps Rereadable if `to` has it.
+// data is written. Keeps Rereadable and Advancing if `to` has them.
 std::unique_ptr<Sink> keep_heartbeat(std::unique_ptr<Sink> to, Storage& storage, std::string name,
                                      Heartbeat heartbeat, const Clock& clock);
 

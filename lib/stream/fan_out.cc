@@ -72,6 +72,7 @@ struct FanOut::State {
   static bool stalled(Runner& runner, Moment since, std::chrono::milliseconds patience);
   bool in_a_buffer(std::uint64_t index) const;
   std::vector<std::shared_ptr<Sink>> release();
+  std::chrono::milliseconds patience(const Runner& runner) const;
   std::size_t live_legs() const;
   bool live_buffer() const;
   std::vector<Runner*> holding_up_the_stream() const;
@@ -100,6 +101,7 @@ void FanOut::State::run(Runner& runner) {
   block_stop_signals();
   std::exception_ptr error;
   try {
+    const StopScope scope(runner.stop.get_token());
     transfer(runner);
   } catch (...) {
     error = std::current_exception();
@@ -116,8 +118,11 @@ void FanOut::State::run(Runner& runner) {
     released = release();
   }
   changed.notify_all();
-  // Here and not under the mutex: leaving nothing behind may take a request to a store.
-  released.clear();
+  {
+    // Here and not under the mutex: leaving nothing behind may take a request to a store.
+    const InterruptShield shield;
+    released.clear();
+  }
   {
     const std::lock_guard lock(mutex);
     runner.gone = true;
@@ -225,6 +230,11 @@ std::vector<std::shared_ptr<Sink>> FanOut::State::release() {
   return released;
 }
 
+std::chrono::milliseconds FanOut::State::patience(const Runner& runner) const {
+  if (runner.doing == Doing::open) return std::min(options.stall, options.open_stall);
+  return (runner.doing == Doing::finish ? kFinishPatience : 1) * options.stall;
+}
+
 std::size_t FanOut::State::live_legs() const {
   return static_cast<std::size_t>(std::count_if(runners.begin(), runners.end(),
                                                 [](const auto& runner) { return runner->live(); }));
@@ -260,9 +270,9 @@ std::vector<FanOut::State::Runner*> FanOut::State::holding_up_the_end() const {
                    [](const auto& runner) { return !runner->live() && !runner->error; }))
     return found;
   for (const auto& runner : runners) {
-    const bool finishing = runner->doing == Doing::finish;
-    if ((finishing || runner->doing == Doing::open || runner->doing == Doing::write) &&
-        stalled(*runner, Moment::min(), (finishing ? kFinishPatience : 1) * options.stall))
+    if ((runner->doing == Doing::open || runner->doing == Doing::write ||
+         runner->doing == Doing::finish) &&
+        stalled(*runner, Moment::min(), patience(*runner)))
       found.push_back(runner.get());
   }
   return found;

@@ -32,6 +32,9 @@ struct FanOutOptions {
   // Blocks held in memory at the most; and one more for each leg that lags behind a buffer.
   std::size_t window = 3;
   std::chrono::milliseconds stall{30'000};  // see below
+  // How long a leg may take to open once another has all of the stream: a storage that does not
+  // answer at all is told sooner from one that is slow.
+  std::chrono::milliseconds open_stall{10'000};
 };
 
 // Each leg has its own thread and takes shared blocks from one window. A leg that fails is dropped

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.h"
@@ -27,7 +28,7 @@ struct StorageConfig {
   std::string endpoint;  // s3: "https://host[:port]", derived from provider where it can be
   std::string region;
   std::string bucket;
-  std::string prefix;  // before every name in the bucket, or empty
+  std::string prefix;  // before every name in the bucket, or empty; no slash at either end
   Secret access_key;
   Secret secret_key;
   std::filesystem::path ca_file;            // s3: trusted instead of the system's
@@ -74,9 +75,13 @@ std::filesystem::path config_path(const std::optional<std::string>& option);
 // secrets that others can read.
 Config load_config(const std::filesystem::path& path);
 
-// For a storage whose credentials are not needed by a command: as load_config, but a secret that
-// cannot be resolved is left empty. (`list`, `show` work while a vault is down.)
+// For commands that ask no storage: as load_config, but a secret that cannot be resolved is left
+// empty, and no x_command is run. (`list`, `show` work while a vault is down.)
 enum class Secrets { required, optional };
 Config load_config(const std::filesystem::path& path, Secrets secrets);
+
+// The same for a text that is already read; `mode` is the file's, for the check of passwords in it.
+Config parse_config(std::string_view content, const std::filesystem::path& path, unsigned mode,
+                    Secrets secrets);
 
 }  // namespace bkp

@@ -71,15 +71,6 @@ void set_nonblocking(const Fd& fd) {
     throw_errno("cannot set a pipe to non-blocking");
 }
 
-// Waits in short turns: the signal may have been delivered to another thread than this one.
-void wait_for(const Fd& fd, short events) {
-  for (;;) {
-    check_interrupt();
-    pollfd poll_fd{fd.get(), events, 0};
-    if (::poll(&poll_fd, 1, kPollMilliseconds) > 0) return;
-  }
-}
-
 std::vector<std::string> merge_environment(
     const std::vector<std::pair<std::string, std::string>>& added) {
   std::vector<std::string> merged;
@@ -149,6 +140,8 @@ std::string_view last_lines(std::string_view text, std::size_t count) {
 // that ends before it.
 struct Process::State {
   std::string name;  // of the program, for messages
+  std::optional<std::chrono::seconds> time_limit;
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   Fd output;
   mutable std::mutex mutex;
   std::condition_variable changed;
@@ -178,6 +171,8 @@ struct Process::State {
   bool keep_errors(const Fd& errors);
   bool reap(bool block);
   void signal(int number) noexcept;
+  void wait_for(const Fd& fd, short events) const;
+  void check_time_limit() const;
   std::string failure() const;  // empty after exit status 0; needs the mutex
   std::string with_errors(std::string message) const;
 };
@@ -275,6 +270,22 @@ void Process::State::signal(int number) noexcept {
   if (!wait_status) ::kill(pid, number);
 }
 
+// Waits in short turns: the signal may have been delivered to another thread than this one.
+void Process::State::wait_for(const Fd& fd, short events) const {
+  for (;;) {
+    check_interrupt();
+    check_time_limit();
+    pollfd poll_fd{fd.get(), events, 0};
+    if (::poll(&poll_fd, 1, kPollMilliseconds) > 0) return;
+  }
+}
+
+void Process::State::check_time_limit() const {
+  if (time_limit && std::chrono::steady_clock::now() - started > *time_limit)
+    throw Error(ErrorCode::failed,
+                name + " did not end within " + std::to_string(time_limit->count()) + " s");
+}
+
 std::string Process::State::with_errors(std::string message) const {
   const std::string_view tail = last_lines(error_tail, 12);
   if (!tail.empty()) message.append(": ").append(tail);
@@ -298,7 +309,7 @@ void Process::State::Input::write(ByteView data) {
       continue;
     }
     if (errno == EAGAIN || errno == EINTR) {
-      wait_for(fd_, POLLOUT);
+      state_.wait_for(fd_, POLLOUT);
       continue;
     }
     if (errno != EPIPE) throw_errno("cannot write to '" + state_.name + "'");
@@ -319,6 +330,7 @@ Process::Process(ProcessOptions options) : state_(std::make_unique<State>()) {
   State& state = *state_;
   const std::string program = options.argv.front();
   state.name = program.substr(program.rfind('/') + 1);
+  state.time_limit = options.time_limit;
   Pipe input;
   Pipe output;
   if (options.input == ProcessOptions::Input::pipe) {
@@ -373,7 +385,7 @@ std::size_t Process::read(std::span<std::byte> out) {
       break;
     }
     if (errno != EAGAIN && errno != EINTR) throw_errno("cannot read from '" + state_->name + "'");
-    wait_for(state_->output, POLLIN);
+    state_->wait_for(state_->output, POLLIN);
   }
   wait();
   return 0;
@@ -397,7 +409,11 @@ void Process::wait() {
 
 int Process::wait_status() {
   std::unique_lock lock(state_->mutex);
-  wait_interruptibly(state_->changed, lock, [this] { return state_->wait_status.has_value(); });
+  wait_interruptibly(state_->changed, lock, [this] {
+    if (state_->wait_status) return true;
+    state_->check_time_limit();
+    return false;
+  });
   const int status = *state_->wait_status;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

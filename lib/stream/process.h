@@ -2,7 +2,9 @@
 // way in which bkp runs other programs. An argv vector, never a shell string.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,9 @@ struct ProcessOptions {
   std::vector<std::pair<std::string, std::string>> environment;  // added to the parent's own
   enum class Input { none, pipe } input = Input::none;
   enum class Output { pipe, discard } output = Output::pipe;
+  // From the start: read() and the waits throw Error(failed) after it, and the child dies with the
+  // object.
+  std::optional<std::chrono::seconds> time_limit;
 };
 
 // The child dies with this object: SIGTERM, a moment, SIGKILL; and with bkp itself (PDEATHSIG), so

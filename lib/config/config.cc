@@ -1,0 +1,238 @@
+#include "config/config.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/interrupt.h"
+#include "base/units.h"
+#include "config/conninfo.h"
+#include "config/secret_source.h"
+#include "config/storage_config.h"
+#include "config/toml_table.h"
+
+namespace bkp {
+
+namespace {
+
+constexpr const char* kDefaultCatalog = "sqlite:/var/lib/bkp/catalog.db";
+constexpr std::string_view kSqlite = "sqlite:";
+constexpr std::string_view kNameCharacters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+std::string parse_cluster_name(const std::string& text) {
+  if (!text.empty() && text.size() <= 63 &&
+      text.find_first_not_of(kNameCharacters) == std::string::npos)
+    return text;
+  throw Error(ErrorCode::usage, "'" + text + "' is not a cluster's name",
+              "use A to Z, a to z, 0 to 9, '_' and '-', 63 of them at most");
+}
+
+std::string parse_catalog_url(const std::string& text) {
+  const bool sqlite = text.starts_with(kSqlite);
+  const std::filesystem::path path(sqlite ? text.substr(kSqlite.size()) : "");
+  if (sqlite && path.is_absolute() && path.has_filename()) return text;
+  // Not shown: another kind of url may hold a password.
+  throw Error(ErrorCode::usage, "not a catalog that bkp knows",
+              "write sqlite:/path, such as " + std::string(kDefaultCatalog));
+}
+
+std::string parse_cipher(const std::string& text) {
+  if (text == "aes-256-gcm") return text;
+  throw Error(ErrorCode::usage, "'" + text + "' is not a known cipher", "known is aes-256-gcm");
+}
+
+std::string parse_conninfo(const std::string& text) {
+  check_conninfo(text);
+  return text;
+}
+
+// Reads sections of one file into a Config.
+class Reader {
+ public:
+  Reader(const TomlTable& root, Config& config) : root_(root), config_(config) {}
+
+  void read() {
+    read_server();
+    read_keeping();
+    read_dump();
+    config_.copies_minimum = number(root_.section("copies"), "minimum", config_.copies_minimum);
+    read_value<VerifyAfter>(root_.section("verify"), "after", parse_verify_after,
+                            config_.verify_after);
+    const TomlTable restore = root_.section("restore");
+    config_.read_order = list(restore, "read_order");
+    config_.restore_jobs = number(restore, "jobs", config_.restore_jobs);
+    read_value<std::string>(restore, "conninfo", parse_conninfo, config_.restore_conninfo);
+    read_path(restore, "spool_dir", config_.spool_dir);
+  }
+
+ private:
+  template <typename T>
+  static void read_value(const TomlTable& table, std::string_view key,
+                         const std::function<T(const std::string&)>& parse, T& into) {
+    if (auto value = table.parsed<T>(key, parse)) into = std::move(*value);
+  }
+  static void read_path(const TomlTable& table, std::string_view key, std::filesystem::path& into) {
+    read_value<std::filesystem::path>(table, key, parse_absolute_path, into);
+  }
+  static std::vector<std::string> list(const TomlTable& table, std::string_view key) {
+    return table.texts(key).value_or(std::vector<std::string>{});
+  }
+  static unsigned number(const TomlTable& table, std::string_view key, unsigned standard) {
+    const auto value = table.integer(key);
+    if (!value) return standard;
+    if (*value >= 1 && *value <= 1000) return static_cast<unsigned>(*value);
+    throw table.error_at(key, fmt::format("'{}' must be from 1 to 1000, not {}", key, *value));
+  }
+  static void require(const TomlTable& table, std::string_view key, std::string_view example) {
+    if (table.has(key)) return;
+    throw table.error_at("", fmt::format("'{}' in {} is missing", key, table.title()),
+                         fmt::format("add {} = \"{}\" under {}", key, example, table.title()));
+  }
+
+  void read_server() {
+    const TomlTable cluster = root_.section("cluster");
+    require(cluster, "name", "shop");
+    read_value<std::string>(cluster, "name", parse_cluster_name, config_.cluster);
+    const TomlTable postgres = root_.section("postgres");
+    require(postgres, "conninfo", "host=/var/run/postgresql dbname=shop user=bkp");
+    read_value<std::string>(postgres, "conninfo", parse_conninfo, config_.conninfo);
+    read_path(postgres, "data_dir", config_.data_dir);
+    read_path(postgres, "bin_dir", config_.bin_dir);
+  }
+
+  void read_keeping() {
+    config_.catalog_url = kDefaultCatalog;
+    read_value<std::string>(root_.section("catalog"), "url", parse_catalog_url,
+                            config_.catalog_url);
+    config_.state_dir =
+        std::filesystem::path(config_.catalog_url.substr(kSqlite.size())).parent_path();
+    read_path(root_, "state_dir", config_.state_dir);
+    const TomlTable encryption = root_.section("encryption");
+    require(encryption, "key_file", "/etc/bkp/keys.toml");
+    read_path(encryption, "key_file", config_.key_file);
+    read_value<std::string>(encryption, "cipher", parse_cipher, config_.cipher);
+    const TomlTable compression = root_.section("compression");
+    const std::pair<const char*, Compression&> codecs[] = {
+        {"dump", config_.compress_dump},
+        {"tenant", config_.compress_tenant},
+        {"configuration", config_.compress_configuration},
+        {"base", config_.compress_base},
+        {"wal", config_.compress_wal}};
+    for (const auto& [key, into] : codecs)
+      read_value<Compression>(
+          compression, key, [](const std::string& text) { return parse_compression(text); }, into);
+  }
+
+  void read_dump() {
+    const TomlTable dump = root_.section("dump");
+    config_.exclude_schemas = list(dump, "exclude_schemas");
+    config_.exclude_tables = list(dump, "exclude_tables");
+    config_.exclude_table_data = list(dump, "exclude_table_data");
+    config_.digests = dump.flag("digests").value_or(config_.digests);
+    read_value<std::chrono::seconds>(
+        dump, "lock_wait", [](const std::string& text) { return parse_duration(text); },
+        config_.lock_wait);
+  }
+
+  const TomlTable& root_;
+  Config& config_;
+};
+
+std::string names_of(const std::vector<StorageConfig>& storages) {
+  std::string names;
+  for (const StorageConfig& storage : storages) names += (names.empty() ? "" : ", ") + storage.name;
+  return names;
+}
+
+// What only the storages together tell.
+void check_against_storages(const TomlTable& root, Config& config) {
+  if (config.copies_minimum > config.storages.size())
+    throw root.section("copies").error_at(
+        "minimum",
+        fmt::format("minimum = {}, but there {} only {} storage{}", config.copies_minimum,
+                    config.storages.size() == 1 ? "is" : "are", config.storages.size(),
+                    config.storages.size() == 1 ? "" : "s"),
+        "add a [[storage]], or lower minimum");
+  std::vector<std::string> seen;
+  for (const std::string& name : config.read_order) {
+    const bool known =
+        std::any_of(config.storages.begin(), config.storages.end(),
+                    [&](const StorageConfig& storage) { return storage.name == name; });
+    const TomlTable restore = root.section("restore");
+    if (!known)
+      throw restore.error_at("read_order",
+                             fmt::format("read_order: there is no storage '{}'", name),
+                             "there are " + names_of(config.storages));
+    if (std::find(seen.begin(), seen.end(), name) != seen.end())
+      throw restore.error_at("read_order", fmt::format("read_order names '{}' twice", name));
+    seen.push_back(name);
+  }
+  if (config.read_order.empty())
+    for (const StorageConfig& storage : config.storages) config.read_order.push_back(storage.name);
+}
+
+void refuse_open_passwords(const TomlTable& root, const Config& config, unsigned mode) {
+  if ((mode & 077) == 0) return;
+  for (const auto& [section, conninfo] :
+       {std::pair<const char*, const std::string&>("postgres", config.conninfo),
+        {"restore", config.restore_conninfo}})
+    if (has_password(conninfo))
+      throw root.section(section).error_at(
+          "conninfo", "conninfo holds a password, and others can read this file",
+          "move the password to ~/.pgpass of the user that runs bkp");
+}
+
+}  // namespace
+
+const StorageConfig& Config::storage(std::string_view name) const {
+  for (const StorageConfig& known : storages)
+    if (known.name == name) return known;
+  throw Error(ErrorCode::usage, fmt::format("there is no storage '{}'", name),
+              "there are " + names_of(storages));
+}
+
+std::filesystem::path config_path(const std::optional<std::string>& option) {
+  if (option) return *option;
+  const char* variable = std::getenv("BKP_CONFIG");
+  return variable && *variable ? variable : "/etc/bkp/bkp.toml";
+}
+
+Config parse_config(std::string_view content, const std::filesystem::path& path, unsigned mode,
+                    Secrets secrets) {
+  const TomlTable root = TomlTable::parse(content, path);
+  root.check_keys();
+  Config config;
+  config.file = path;
+  Reader(root, config).read();
+  refuse_open_passwords(root, config, mode);
+  config.storages = read_storages(root, SecretSource(root, secrets), secrets);
+  check_against_storages(root, config);
+  return config;
+}
+
+Config load_config(const std::filesystem::path& path) {
+  return load_config(path, Secrets::required);
+}
+
+Config load_config(const std::filesystem::path& path, Secrets secrets) {
+  struct stat status {};
+  std::string content;
+  const bool absent = ::stat(path.c_str(), &status) != 0 && errno == ENOENT;
+  try {
+    content = read_file(path);
+  } catch (const Error& error) {
+    check_interrupt();
+    throw Error(ErrorCode::usage, "cannot read the configuration: " + error.message(),
+                absent ? "make one with 'bkp init', or name another with --config or BKP_CONFIG"
+                       : "run bkp as the user that owns the file");
+  }
+  return parse_config(content, path, status.st_mode, secrets);
+}
+
+}  // namespace bkp

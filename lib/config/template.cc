@@ -1,0 +1,129 @@
+#include "config/template.h"
+
+#include <fmt/format.h>
+
+namespace bkp {
+
+namespace {
+
+constexpr const char* kHead =
+    R"(# The configuration of bkp. What each key means: man 5 bkp.toml
+# After a change: bkp doctor
+
+# Secrets, as lines NAME=VALUE that keys ending in _env name. Only its owner may read it.
+{env_file}
+{state_dir}
+[cluster]
+name = {cluster}            # the first directory in every storage
+
+[postgres]
+conninfo = {conninfo}       # no password here: ~/.pgpass
+# data_dir = "/var/lib/postgresql/15/main"      # default: what the server says
+# bin_dir = "/usr/lib/postgresql/15/bin"        # default: by the server's major version
+
+[catalog]
+url = {catalog}
+
+[encryption]
+key_file = {key_file}       # keep a copy off this host: no key, no restore
+cipher = "aes-256-gcm"
+
+)";
+
+constexpr const char* kKinds =
+    R"([compression]                # "none", "gzip:1" to "gzip:9", "zstd:1" to "zstd:19"
+dump = "gzip:9"
+tenant = "gzip:9"
+configuration = "gzip:9"
+base = "zstd:1"
+wal = "zstd:1"
+
+[dump]                       # patterns are those of pg_dump
+exclude_schemas = []
+exclude_tables = []
+exclude_table_data = []      # the table itself is dumped, its rows are not
+digests = true               # of every table's rows, compared after a restore
+lock_wait = "60s"
+
+[copies]
+minimum = 1                  # with fewer durable copies a backup has failed
+
+)";
+
+constexpr const char* kStorages =
+    R"([[storage]]
+name = "local"
+type = "local"
+path = {local}
+# capacity = "500GiB"        # default: the file system's
+
+# A copy elsewhere is what saves you when this host is lost. Take out the '#', put the secrets into
+# env_file, and run 'bkp init' again.
+
+# [[storage]]
+# name = "r2"
+# type = "s3"
+# provider = "r2"            # Cloudflare R2
+# account_id_env = "R2_ACCOUNT_ID"
+# bucket = "shop-backups"
+# access_key_env = "R2_ACCESS_KEY_ID"
+# secret_key_env = "R2_SECRET_ACCESS_KEY"
+
+# [[storage]]
+# name = "b2"
+# type = "s3"
+# provider = "b2"            # Backblaze B2
+# region = "us-east-005"     # from the bucket's endpoint
+# bucket = "shop-backups"
+# access_key_env = "B2_KEY_ID"
+# secret_key_env = "B2_APPLICATION_KEY"
+# verify_after = "stat"      # where reading back costs
+
+)";
+
+constexpr const char* kTail =
+    R"([verify]
+after = "read"               # after a backup: "read" every copy back, "stat" its size, "none"
+
+[restore]
+# read_order = ["local", "r2", "b2"]            # default: the order above
+jobs = 4
+# conninfo = "host=/var/run/postgresql user=postgres"   # a role that may create databases
+# spool_dir = "/var/tmp"
+)";
+
+std::string optional_path(const char* key, const std::filesystem::path& path, const char* example) {
+  return path.empty() ? fmt::format("# {} = \"{}\"", key, example)
+                      : fmt::format("{} = {}", key, toml_quoted(path.string()));
+}
+
+}  // namespace
+
+std::string toml_quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      result += {'\\', c};
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      result += c;
+  }
+  return result + '"';
+}
+
+std::string configuration_template(const InitAnswers& answers) {
+  using fmt::arg;
+  return fmt::format(
+             kHead,
+             arg("env_file", optional_path("env_file", answers.env_file, "/etc/bkp/secrets.env")),
+             arg("state_dir", optional_path("state_dir", answers.state_dir, "/var/lib/bkp") +
+                                  "   # locks; default: the catalog's directory\n"),
+             arg("cluster", toml_quoted(answers.cluster)),
+             arg("conninfo", toml_quoted(answers.conninfo)),
+             arg("catalog", toml_quoted(answers.catalog_url)),
+             arg("key_file", toml_quoted(answers.key_file.string()))) +
+         kKinds + fmt::format(kStorages, arg("local", toml_quoted(answers.local.string()))) + kTail;
+}
+
+}  // namespace bkp

@@ -1,0 +1,25 @@
+// The configuration that `bkp init` writes: every section, with what it is for.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace bkp {
+
+struct InitAnswers {
+  std::string cluster;
+  std::string conninfo;
+  std::filesystem::path local;  // directory of the storage "local"
+  std::string catalog_url;      // "sqlite:/…"
+  std::filesystem::path key_file;
+  std::filesystem::path env_file;   // empty: none is named
+  std::filesystem::path state_dir;  // empty: beside the catalog
+};
+
+// The text of bkp.toml; load_config reads it without complaint.
+std::string configuration_template(const InitAnswers& answers);
+
+// A TOML text in double quotes.
+std::string toml_quoted(std::string_view text);
+
+}  // namespace bkp

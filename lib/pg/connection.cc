@@ -120,6 +120,7 @@ PgConnection::PgConnection(const std::string& conninfo) : state_(std::make_uniqu
   if (!parsed.get("connect_timeout") && !std::getenv("PGCONNECT_TIMEOUT"))
     parsed.set("connect_timeout", "10");
   if (!parsed.get("application_name")) parsed.set("application_name", "bkp");
+  parsed.set("client_encoding", "UTF8");
   std::vector<const char*> keywords, values;
   for (const auto& [keyword, value] : parsed.entries()) {
     keywords.push_back(keyword.c_str());

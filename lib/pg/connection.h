@@ -21,7 +21,8 @@ using PgRow = std::vector<std::optional<std::string>>;
 class PgConnection {
  public:
   // Tries each address once, for at most 10 s each unless `conninfo` says connect_timeout.
-  // application_name is "bkp".
+  // application_name is "bkp"; texts are UTF-8 whatever the database's encoding, or as they are
+  // where that is SQL_ASCII.
   explicit PgConnection(const std::string& conninfo);
   ~PgConnection();
   PgConnection(PgConnection&&) noexcept;

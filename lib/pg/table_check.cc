@@ -27,8 +27,6 @@ void set_up_session(PgConnection& connection) {
     statements +=
         fmt::format("SET {} TO {};", setting.name, connection.quote_literal(setting.value));
   connection.execute(statements);
-  connection.query(
-      "SELECT set_config('client_encoding', current_setting('server_encoding'), false)");
 }
 
 struct Relation {
@@ -48,20 +46,23 @@ WHERE relkind IN ('r', 'p', 'm', 'f') AND nspname !~ '^pg_(toast|temp)')"))
   return relations;
 }
 
-std::string copy_statement(const TableData& table, bool partitioned) {
+// `encoding`: the database's, in which pg_dump writes too. Names are UTF-8.
+std::string copy_statement(const TableData& table, bool partitioned, const std::string& encoding) {
   const std::string name = qualified_name(table.schema, table.name);
-  if (!partitioned) return fmt::format("COPY {} {} TO STDOUT", name, table.copy_columns);
+  const std::string to = fmt::format("TO STDOUT (ENCODING '{}')", encoding);
+  if (!partitioned) return fmt::format("COPY {} {} {}", name, table.copy_columns, to);
   // COPY reads no partitioned table itself before version 19.
   const std::string& columns = table.copy_columns;
-  return fmt::format("COPY (SELECT {} FROM {}) TO STDOUT",
-                     columns.size() > 2 ? columns.substr(1, columns.size() - 2) : "", name);
+  return fmt::format("COPY (SELECT {} FROM {}) {}",
+                     columns.size() > 2 ? columns.substr(1, columns.size() - 2) : "", name, to);
 }
 
 // The tables to read, taken by several connections one by one; the first failure stops them all.
 class TableReader {
  public:
   using Work = std::vector<std::pair<Relation, TableData*>>;
-  TableReader(Work work, Digests digests) : work_(std::move(work)), digests_(digests) {}
+  TableReader(Work work, Digests digests, std::string encoding)
+      : work_(std::move(work)), digests_(digests), encoding_(std::move(encoding)) {}
 
   void run(PgConnection& connection) noexcept {
     try {
@@ -86,11 +87,12 @@ class TableReader {
     table.bytes = 0;
     table.digest = RowDigest();
     try {
-      table.rows = connection.copy_out(copy_statement(table, partitioned), [&](ByteView row) {
-        if (failed_.load(std::memory_order_relaxed)) throw Error(ErrorCode::failed, "stopped");
-        table.bytes += row.size() + 1;
-        if (digests_ == Digests::yes) table.digest.add(row);
-      });
+      table.rows =
+          connection.copy_out(copy_statement(table, partitioned, encoding_), [&](ByteView row) {
+            if (failed_.load(std::memory_order_relaxed)) throw Error(ErrorCode::failed, "stopped");
+            table.bytes += row.size() + 1;
+            if (digests_ == Digests::yes) table.digest.add(row);
+          });
     } catch (const Error& error) {
       throw error.within(
           fmt::format("cannot read table '{}'", qualified_name(table.schema, table.name)));
@@ -99,6 +101,7 @@ class TableReader {
 
   Work work_;
   Digests digests_;
+  std::string encoding_;
   std::atomic<std::size_t> next_{0};
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
@@ -141,7 +144,7 @@ std::vector<CheckedTable> check_tables(const std::string& conninfo, std::vector<
 
   const std::size_t connections =
       std::clamp<std::size_t>(jobs, 1, std::max<std::size_t>(work.size(), 1));
-  TableReader reader(std::move(work), digests);
+  TableReader reader(std::move(work), digests, first.query_value("SHOW server_encoding"));
   {
     WorkerPool pool(static_cast<unsigned>(connections));
     std::vector<std::future<Bytes>> others;

@@ -2,27 +2,13 @@
 
 #include "base/error.h"
 #include "pg/connection.h"
-#include "support/temporary_cluster.h"
+#include "server.h"
 
 using namespace bkp;
 
 namespace {
 
-TemporaryCluster& cluster() {
-  static TemporaryCluster instance;
-  return instance;
-}
-
-template <typename Action>
-Error error_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("no error");
-  throw std::logic_error("unreachable");
-}
+TemporaryCluster& cluster() { return shared_cluster(); }
 
 }  // namespace
 

@@ -1,0 +1,25 @@
+#include "server.h"
+
+namespace bkp {
+
+TemporaryCluster& shared_cluster() {
+  static TemporaryCluster cluster(
+      {.bin_dir = {}, .settings = {"wal_level = logical"}, .initdb = {}});
+  return cluster;
+}
+
+TestDatabase::TestDatabase(const std::string& name, const std::string& sql) : name_(name) {
+  shared_cluster().psql("postgres", "DROP DATABASE IF EXISTS \"" + name + "\" WITH (FORCE);\n" +
+                                        "CREATE DATABASE \"" + name + "\" TEMPLATE template0");
+  if (!sql.empty()) shared_cluster().psql(name, sql);
+}
+
+TestDatabase::~TestDatabase() {
+  try {
+    shared_cluster().psql("postgres", "DROP DATABASE IF EXISTS \"" + name_ + "\" WITH (FORCE)");
+  } catch (const std::exception&) {
+    // The cluster goes with the test.
+  }
+}
+
+}  // namespace bkp

@@ -1,6 +1,7 @@
 #include "net/http.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <functional>
 #include <mutex>
@@ -93,16 +94,32 @@ std::unique_ptr<HttpStream> HttpClient::open(const HttpRequest& request, std::st
 }
 
 HttpResponse HttpClient::send(const HttpRequest& request, std::stop_token stop) {
-  const std::unique_ptr<HttpStream> stream = open(request, std::move(stop));
+  return whole_response(*open(request, std::move(stop)));
+}
+
+HttpResponse whole_response(HttpStream& stream) {
   HttpResponse response;
   try {
-    response.body = read_all(*stream, kWholeBody);
+    response.body = read_all(stream, kWholeBody);
   } catch (const HttpFailure& failure) {
     // A server that refuses a request often hangs up on the rest of it: its status still counts.
-    if (failure.kind() != HttpFailure::Kind::exchange || stream->head().status < 400) throw;
+    if (failure.kind() != HttpFailure::Kind::exchange || stream.head().status < 400) throw;
   }
-  static_cast<HttpHead&>(response) = stream->head();
+  static_cast<HttpHead&>(response) = stream.head();
   return response;
+}
+
+std::optional<TimePoint> parse_http_date(std::string_view text) {
+  static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (text.size() != 29 || text.substr(25) != " GMT") return std::nullopt;
+  const std::size_t month = kMonths.find(text.substr(8, 3));
+  if (month == std::string_view::npos || month % 3 != 0) return std::nullopt;
+  try {
+    return parse_rfc3339(fmt::format("{}-{:02}-{}T{}Z", text.substr(12, 4), month / 3 + 1,
+                                     text.substr(5, 2), text.substr(17, 8)));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace bkp

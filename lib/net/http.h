@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "stream/stream.h"
 
@@ -75,6 +76,12 @@ class HttpStream : public Source {
  public:
   virtual const HttpHead& head() const = 0;
 };
+
+// What is left of a stream's answer, whole: as HttpClient::send returns it.
+HttpResponse whole_response(HttpStream& stream);
+
+// A Date header (RFC 9110, IMF-fixdate): "Fri, 24 May 2013 00:00:00 GMT"; nullopt: no such date.
+std::optional<TimePoint> parse_http_date(std::string_view text);
 
 // Thread-safe; connections are kept and used again. No redirects, no cookies, no "Expect:".
 // Cancelling takes effect at once for a stop token, within 0.2 s for a signal.

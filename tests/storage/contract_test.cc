@@ -10,6 +10,7 @@ class MemoryDriver {
   bkp::Storage& storage() { return storage_; }
   std::size_t leftovers() { return static_cast<std::size_t>(storage_.unfinished()); }
   std::size_t many() const { return 5000; }
+  static constexpr bool kExclusive = true;
 
  private:
   bkp::test::MemoryStorage storage_;
@@ -28,6 +29,7 @@ class LocalDriver {
     return count;
   }
   std::size_t many() const { return 1100; }
+  static constexpr bool kExclusive = true;
 
  private:
   bkp::TemporaryDirectory directory_{std::filesystem::temp_directory_path(), "bkp-local-"};

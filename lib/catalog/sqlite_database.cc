@@ -113,7 +113,7 @@ class SqliteDatabase final : public SqlDatabase {
   static int on_busy(void* self, int tries) {
     auto& waited_since = static_cast<SqliteDatabase*>(self)->waited_since_;
     if (tries == 0) waited_since = steady_clock::now();
-    if (interrupt_signal() != 0 || steady_clock::now() - waited_since > kPatience) return 0;
+    if (interrupted() || steady_clock::now() - waited_since > kPatience) return 0;
     std::this_thread::sleep_for(milliseconds(std::min(1 + 2 * tries, 50)));
     return 1;
   }

@@ -1,0 +1,36 @@
+#include "base/utf8.h"
+
+#include <catch2/catch.hpp>
+
+using namespace bkp;
+
+TEST_CASE("valid UTF-8 stays as it is") {
+  for (const char* text : {"", "plain\n\t", "größer", "\xe2\x82\xac", "\xf0\x9f\x94\x91",
+                           "\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    INFO(text);
+    CHECK(valid_utf8(text) == text);
+  }
+}
+
+TEST_CASE("every byte that is not part of valid UTF-8 becomes U+FFFD") {
+  const std::string mark = "\xef\xbf\xbd";
+  const auto marks = [&](int count) {
+    std::string result;
+    for (int i = 0; i < count; ++i) result += mark;
+    return result;
+  };
+  CHECK(valid_utf8(std::string("a\0b", 3)) == "a" + mark + "b");
+  CHECK(valid_utf8("a\xff"
+                   "b") == "a" + mark + "b");
+  CHECK(valid_utf8("\x80") == mark);
+  CHECK(valid_utf8("\xc0\xaf") == marks(2));  // a long form
+  CHECK(valid_utf8("\xc1\xbf") == marks(2));
+  CHECK(valid_utf8("\xe0\x80\xaf") == marks(3));
+  CHECK(valid_utf8("\xed\xa0\x80") == marks(3));      // a surrogate
+  CHECK(valid_utf8("\xf4\x90\x80\x80") == marks(4));  // above U+10FFFF
+  CHECK(valid_utf8("\xf5\x80\x80\x80") == marks(4));
+  CHECK(valid_utf8("\xe2\x82") == marks(2));  // cut
+  CHECK(valid_utf8("\xe2\x82x") == marks(2) + "x");
+  CHECK(valid_utf8("\xf0\x9f\x94") == marks(3));
+  CHECK(valid_utf8("\xf0\x9f\x94x") == marks(3) + "x");
+}

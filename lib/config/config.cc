@@ -68,6 +68,8 @@ class Reader {
     config_.read_order = list(restore, "read_order");
     config_.restore_jobs = number(restore, "jobs", config_.restore_jobs);
     read_value<std::string>(restore, "conninfo", parse_conninfo, config_.restore_conninfo);
+    const char* temporary = std::getenv("TMPDIR");
+    config_.spool_dir = temporary != nullptr && *temporary == '/' ? temporary : "/var/tmp";
     read_path(restore, "spool_dir", config_.spool_dir);
   }
 

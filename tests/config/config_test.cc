@@ -62,6 +62,18 @@ class Variable {
 
 }  // namespace
 
+TEST_CASE("a restore spools to $TMPDIR, else to /var/tmp, unless spool_dir says where") {
+  Place place;
+  const Variable nothing("TMPDIR", "");
+  CHECK(place.load(kSmallest).spool_dir == "/var/tmp");
+  const Variable relative("TMPDIR", "here");
+  CHECK(place.load(kSmallest).spool_dir == "/var/tmp");
+  const Variable set("TMPDIR", "/mnt/tmp");
+  CHECK(place.load(kSmallest).spool_dir == "/mnt/tmp");
+  CHECK(place.load(std::string(kSmallest) + "[restore]\nspool_dir = \"/spool\"\n").spool_dir ==
+        "/spool");
+}
+
 TEST_CASE("the smallest configuration names cluster, server, key and one storage") {
   Place place;
   const Config config = place.load(kSmallest);
@@ -84,7 +96,6 @@ TEST_CASE("the smallest configuration names cluster, server, key and one storage
   CHECK(config.read_order == std::vector<std::string>{"local"});
   CHECK(config.restore_jobs == 4);
   CHECK(config.restore_conninfo.empty());
-  CHECK(config.spool_dir.empty());
   REQUIRE(config.storages.size() == 1);
   CHECK(config.storages[0].name == "local");
   CHECK(config.storages[0].type == StorageType::local);

@@ -289,34 +289,33 @@ def check_end(reader, cipher, sizes):
     need(index == struct.pack(f">{len(sizes)}I", *sizes), "its index does not match its frames")
 
 
-def open_object(path, part, first, args, out):
+def open_object(file, file_name, part, first, args, out):
     """Writes one object's plain bytes to `out`; returns its header."""
-    with open(path, "rb") as file:
-        reader = Reader(file)
-        header = Header(reader)
-        slots = read_slots(reader, header)
-        if not args.renamed:
-            need(os.path.basename(path) == os.path.basename(header.name),
-                 f"it is the object '{header.name}' (--renamed accepts that)")
-        need(header.part == part, f"it is part {header.part}, where part {part} should be")
-        if first:
-            same = ("suite", "codec", "cluster", "backup")
-            need(all(getattr(header, field) == getattr(first, field) for field in same),
-                 "it is not of the same backup")
-        if args.manifest:
-            slots = args.manifest.slots(header)
-        key = unwrap(slots, args.master_keys)
-        need(len(key) == 32, "its key slots hold no key")
-        cipher = (Gcm if header.suite == GCM else Cbc)(header.bytes, key)
-        proof = WalProof(header, key)
-        sizes = []
-        for size, plain in read_frames(reader, header, cipher):
-            sizes.append(size)
-            proof.update(plain)
-            out.write(plain)
-        check_end(reader, cipher, sizes)
-        proof.check()
-        return header
+    reader = Reader(file)
+    header = Header(reader)
+    slots = read_slots(reader, header)
+    if not args.renamed:
+        need(file_name == os.path.basename(header.name),
+             f"it is the object '{header.name}' (--renamed accepts that)")
+    need(header.part == part, f"it is part {header.part}, where part {part} should be")
+    if first:
+        same = ("suite", "codec", "cluster", "backup")
+        need(all(getattr(header, field) == getattr(first, field) for field in same),
+             "it is not of the same backup")
+    if args.manifest:
+        slots = args.manifest.slots(header)
+    key = unwrap(slots, args.master_keys)
+    need(len(key) == 32, "its key slots hold no key")
+    cipher = (Gcm if header.suite == GCM else Cbc)(header.bytes, key)
+    proof = WalProof(header, key)
+    sizes = []
+    for size, plain in read_frames(reader, header, cipher):
+        sizes.append(size)
+        proof.update(plain)
+        out.write(plain)
+    check_end(reader, cipher, sizes)
+    proof.check()
+    return header
 
 
 class Manifest:
@@ -370,7 +369,9 @@ def main():
                  f"the backup has {len(args.manifest.objects)} objects, not {len(args.objects)}")
         first = None
         for part, path in enumerate(args.objects, 1):
-            header = open_object(path, part, first, args, sys.stdout.buffer)
+            with open(path, "rb") as file:
+                header = open_object(file, os.path.basename(path), part, first, args,
+                                     sys.stdout.buffer)
             first = first or header
         sys.stdout.buffer.flush()
     except (Damage, OSError) as error:

@@ -44,11 +44,10 @@ class Opening(unittest.TestCase):
         self.path = pathlib.Path(directory.name) / "object"
         self.keys = bkp_open.read_key_file(DATA / "keys.toml")
 
-    def open_bytes(self, data, renamed=True, manifest=None):
-        self.path.write_bytes(data)
+    def open_bytes(self, data, file_name="example", renamed=True, manifest=None):
         args = types.SimpleNamespace(renamed=renamed, manifest=manifest, master_keys=self.keys)
         out = io.BytesIO()
-        bkp_open.open_object(self.path, 1, None, args, out)
+        bkp_open.open_object(io.BytesIO(data), file_name, 1, None, args, out)
         return out.getvalue()
 
     def assert_refused(self, data, what):
@@ -107,7 +106,6 @@ class Opening(unittest.TestCase):
         done = run(DATA / "example.bin")
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"it is the object 'shop/example'", done.stderr)
-        self.path = self.path.with_name("example")
         self.assertEqual(self.open_bytes((DATA / "example.bin").read_bytes(), renamed=False),
                          b"hello, world\n")
 

@@ -19,7 +19,6 @@ constexpr std::size_t kMostFrames = 1 << 20;
 constexpr std::string_view kTrailerMagic = "bkpi\r\n\x1a\n";
 
 constexpr std::size_t kTag = 16;
-constexpr std::size_t kNonce = 12;
 constexpr std::size_t kBlock = 16;  // of AES, and so the size of CBC's IV
 constexpr std::size_t kMac = 32;
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "pg/connection.h"
 #include "pg/dump_access.h"
+#include "pg/name.h"
 #include "pg/tools.h"
 #include "repo/properties_json.h"
 #include "stream/process.h"
@@ -105,9 +106,7 @@ void DumpSource::describe(Manifest& manifest) const {
     ManifestTable entry{table.schema, table.name, table.copy_columns, table.rows, table.bytes,
                         "",           false};
     if (state.digests) entry.digest = table.digest.hex();
-    entry.at_least =
-        state.configuration_tables.contains(state.connection.quote_identifier(table.schema) + "." +
-                                            state.connection.quote_identifier(table.name));
+    entry.at_least = state.configuration_tables.contains(qualified_name(table.schema, table.name));
     manifest.tables.push_back(std::move(entry));
   }
   manifest.large_objects = contents.large_objects.count;

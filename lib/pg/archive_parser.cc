@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "pg/encoding.h"
 
 namespace bkp {
 namespace {
@@ -122,6 +123,8 @@ bool ArchiveParser::kept(Step step) const {
       return true;
     case Step::copy:
       return entry_.has_data;
+    case Step::definition:
+      return entry_.kind == "ENCODING";
     default:
       return false;
   }
@@ -284,9 +287,18 @@ void ArchiveParser::on_text() {
   if (step_ == Step::server_version) contents_.server_version = text_;
   if (step_ == Step::dump_version) contents_.dump_version = text_;
   if (step_ == Step::kind) entry_.kind = text_;
+  if (step_ == Step::definition && kept(step_)) set_encoding();
   if (step_ == Step::copy) entry_.copy = text_;
   if (step_ == Step::owner) entry_.owner = text_;
   follow();
+}
+
+// "SET client_encoding = 'UTF8';", the first entry of all.
+void ArchiveParser::set_encoding() {
+  const auto start = text_.find('\'');
+  if (start == text_.npos) return;
+  encoding_ = text_.substr(start + 1, text_.find('\'', start + 1) - start - 1);
+  contents_.database = to_utf8(contents_.database, encoding_);
 }
 
 void ArchiveParser::follow() {
@@ -310,11 +322,11 @@ void ArchiveParser::follow() {
 
 void ArchiveParser::end_of_entry() {
   ++contents_.objects[entry_.kind];
-  if (!entry_.owner.empty()) contents_.owners.insert(entry_.owner);
+  if (!entry_.owner.empty()) contents_.owners.insert(to_utf8(entry_.owner, encoding_));
   if (entry_.has_data) {
     DataEntry data{.seen = false, .large_objects = entry_.kind == "BLOBS", .table = 0};
     if (!data.large_objects) {
-      std::optional<TableData> table = parse_copy_statement(entry_.copy);
+      std::optional<TableData> table = parse_copy_statement(to_utf8(entry_.copy, encoding_));
       if (entry_.kind != "TABLE DATA" || !table)
         damaged(fmt::format("the data of a '{}' are not COPY text", entry_.kind));
       // Partitions that pg_dump loads through their root count as the root's rows.

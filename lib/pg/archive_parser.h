@@ -110,6 +110,7 @@ class ArchiveParser {
   void on_bytes();
   void on_integer(std::int64_t value);
   void on_text();
+  void set_encoding();
   void follow();
   void check_header_byte(unsigned value);
   void end_of_entry();
@@ -132,6 +133,7 @@ class ArchiveParser {
   std::uint64_t text_left_ = 0;
   std::string text_;
 
+  std::string encoding_;  // of names and rows; names are converted
   std::int64_t entries_left_ = 0;
   Entry entry_;
   std::map<std::int64_t, DataEntry> data_;

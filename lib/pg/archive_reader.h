@@ -15,7 +15,8 @@
 
 namespace bkp {
 
-// One table's data in the archive.
+// One table's data in the archive. Partitions that pg_dump loads through their root (those by the
+// hash of an enum) are one: the root.
 struct TableData {
   std::string schema;
   std::string name;
@@ -32,6 +33,7 @@ struct LargeObjectData {
   RowDigest digest;
 };
 
+// Names are UTF-8, whatever the archive's encoding; rows are digested as they are.
 struct ArchiveContents {
   int version_major = 0, version_minor = 0;  // of the archive format, 1.14
   std::string server_version;                // "15.20 (Debian …)"

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "pg/encoding.h"
 #include "pg/pattern.h"
 
 using namespace bkp;
@@ -30,4 +31,16 @@ TEST_CASE("patterns are those of pg_dump") {
   CHECK(both("t[0-9]+|u") == " ^(t[0-9]+|u)$");
   CHECK(both("a$b") == " ^(a\\$b)$");
   CHECK(both("shop.public.t") == "^(public)$ ^(t)$");
+}
+
+TEST_CASE("names of other encodings become UTF-8, what cannot be stays") {
+  CHECK(to_utf8("gr\xf6\xdf"
+                "e",
+                "LATIN1") == "gr\u00f6\u00dfe");
+  CHECK(to_utf8("\x80", "WIN1252") == "\u20ac");
+  CHECK(to_utf8("\xc5\xec\xb5\xfe", "EUC_JP") == "\u6771\u4eac");
+  CHECK(to_utf8("gr\u00f6\u00dfe", "UTF8") == "gr\u00f6\u00dfe");
+  CHECK(to_utf8("\xf6", "SQL_ASCII") == "\xf6");
+  CHECK(to_utf8("\x81", "WIN1252") == "\x81");
+  CHECK(to_utf8("plain", "NO_SUCH") == "plain");
 }

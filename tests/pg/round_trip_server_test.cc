@@ -184,3 +184,31 @@ TEST_CASE("a restore into a database of version 15 with pg_dump's own defaults h
   REQUIRE_FALSE(errors.empty());
   CHECK_THAT(errors[0], Catch::Contains("relation \"t\" already exists"));
 }
+
+TEST_CASE("a database of another encoding is dumped and compared in its own") {
+  for (const std::string encoding : {"LATIN1", "SQL_ASCII", "EUC_JP"}) {
+    INFO(encoding);
+    shared_cluster().psql(
+        "postgres",
+        "DROP DATABASE IF EXISTS encoded; DROP DATABASE IF EXISTS encoded_restored;"
+        "CREATE DATABASE encoded TEMPLATE template0 LOCALE 'C' ENCODING '" +
+            encoding +
+            "';"
+            "CREATE DATABASE encoded_restored TEMPLATE template0 LOCALE 'C' ENCODING '" +
+            encoding + "'");
+    PgConnection connection(shared_cluster().conninfo("encoded"));
+    const std::string name = encoding == "EUC_JP" ? "\u6771\u4eac" : "gr\u00f6\u00dfe";
+    connection.execute("CREATE TABLE " + connection.quote_identifier(name) + " (\"" + name +
+                       "\" text);"
+                       "INSERT INTO \"" +
+                       name + "\" VALUES ('" + name + "'), ('plain')");
+    const Dump dumped = dump(shared_cluster().conninfo("encoded"));
+    REQUIRE(dumped.contents.tables.size() == 1);
+    CHECK(dumped.contents.tables[0].name == name);
+    CHECK(dumped.contents.tables[0].copy_columns == "(\"" + name + "\")");
+    CHECK(restore(dumped.archive, shared_cluster().conninfo("encoded_restored")).empty());
+    check_equal(dumped.contents, shared_cluster().conninfo("encoded_restored"), 1);
+  }
+  shared_cluster().psql("postgres",
+                        "DROP DATABASE encoded WITH (FORCE); DROP DATABASE encoded_restored");
+}

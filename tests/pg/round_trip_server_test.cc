@@ -175,7 +175,21 @@ TEST_CASE("a dump reads the exported snapshot, and leaves out what is excluded")
   CHECK(contents.objects.at("TABLE") == 2);
 }
 
-TEST_CASE("a restore into a database of version 15 with pg_dump's own defaults has no errors") {
+TEST_CASE("settings of the target's roles and database neither hinder nor change a restore") {
+  const TestDatabase source("plain",
+                            "CREATE TABLE t AS SELECT ARRAY['a', NULL] AS a, interval "
+                            "'-1 day -2 hours' AS i, 1 = NULL AS n");
+  const Dump dumped = dump(source.conninfo());
+  const TestDatabase target("plain_restored");
+  shared_cluster().psql("plain_restored", R"(
+ALTER DATABASE plain_restored SET array_nulls = off;
+ALTER DATABASE plain_restored SET intervalstyle = sql_standard;
+ALTER ROLE postgres IN DATABASE plain_restored SET default_transaction_read_only = on)");
+  CHECK(restore(dumped.archive, target.conninfo()).empty());
+  check_equal(dumped.contents, target.conninfo(), 1);
+}
+
+TEST_CASE("a restore into an empty database has no errors, into a filled one it has") {
   const TestDatabase source("plain", "CREATE TABLE t AS SELECT 1 AS a");
   const Dump dumped = dump(source.conninfo());
   const TestDatabase target("plain_restored");
@@ -183,6 +197,18 @@ TEST_CASE("a restore into a database of version 15 with pg_dump's own defaults h
   const auto errors = restore(dumped.archive, target.conninfo());
   REQUIRE_FALSE(errors.empty());
   CHECK_THAT(errors[0], Catch::Contains("relation \"t\" already exists"));
+}
+
+TEST_CASE("a connection through the password of a conninfo needs no prompt and shows none") {
+  shared_cluster().psql("postgres",
+                        "DROP ROLE IF EXISTS secretive; CREATE ROLE secretive LOGIN "
+                        "SUPERUSER PASSWORD 'p w''\\'");
+  const TestDatabase source("secret", "CREATE TABLE t AS SELECT 1 AS a");
+  const std::string conninfo = shared_cluster().tcp_conninfo("secret", "secretive");
+  CHECK_THROWS_AS(PgConnection(conninfo), Error);
+  const Dump dumped = dump(with_keyword(conninfo, "password", "p w'\\"));
+  CHECK(dumped.contents.tables.size() == 1);
+  shared_cluster().psql("postgres", "DROP ROLE secretive");
 }
 
 TEST_CASE("a database of another encoding is dumped and compared in its own") {

@@ -3,8 +3,8 @@
 namespace bkp {
 
 TemporaryCluster& shared_cluster() {
-  static TemporaryCluster cluster(
-      {.bin_dir = {}, .settings = {"wal_level = logical"}, .initdb = {}});
+  static TemporaryCluster cluster({.settings = {"wal_level = logical"},
+                                   .hba = {"host all secretive 127.0.0.1/32 scram-sha-256"}});
   return cluster;
 }
 

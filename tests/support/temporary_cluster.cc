@@ -113,6 +113,11 @@ TemporaryCluster::TemporaryCluster(TemporaryClusterOptions options)
             "shared_buffers = 32MB\nmax_wal_size = 256MB\nlog_min_messages = warning\n";
     for (const std::string& line : options.settings) file << line << '\n';
     file.close();
+    const std::string trusting = content(data_directory() / "pg_hba.conf");
+    std::ofstream hba(data_directory() / "pg_hba.conf");
+    for (const std::string& line : options.hba) hba << line << '\n';
+    hba << trusting;
+    hba.close();
     start();
   } catch (...) {
     wait_for_end(0);

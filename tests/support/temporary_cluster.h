@@ -1,5 +1,6 @@
 // A PostgreSQL cluster of its own for a test: initialised and started under /tmp, stopped and
-// removed when destroyed (and when the test is killed). Trusts every connection.
+// removed when destroyed (and when the test is killed). Trusts every
+// connection that no line of its own forbids.
 #pragma once
 
 #include <sys/types.h>
@@ -12,11 +13,13 @@ namespace bkp {
 
 struct TemporaryClusterOptions {
   // Where initdb and postgres are; empty: the newest under /usr/lib/postgresql.
-  std::filesystem::path bin_dir;
+  std::filesystem::path bin_dir = {};
   // Lines for postgresql.conf: "wal_level = logical".
-  std::vector<std::string> settings;
+  std::vector<std::string> settings = {};
   // Further arguments for initdb.
-  std::vector<std::string> initdb;
+  std::vector<std::string> initdb = {};
+  // Lines before those of pg_hba.conf: "host all shop 127.0.0.1/32 scram-sha-256".
+  std::vector<std::string> hba = {};
 };
 
 // Started as root, the server runs as user postgres, else as the present user. Its superuser is

@@ -12,6 +12,10 @@ class Session;
 // Carries out a command whose options were parsed. Returns the exit code; failure is an Error.
 using Run = std::function<int(Session&)>;
 
+// What a run of the command leaves behind, beside its result. One that changes something is
+// recorded in the catalog and takes --actor.
+enum class Effect { reads, changes, sets_up /* before there is a catalog to record it in */ };
+
 struct Command {
   const char* name;
   const char* group;     // heading in `bkp -h`: "Setup", "Backup", "Look", "Restore", "Keep"
@@ -19,6 +23,10 @@ struct Command {
   const char* summary;   // one line
   const char* examples;  // what --help ends with, a line each
   Run (*declare)(CLI::App&);
+  Effect effect = Effect::reads;
+  // Type of the alert that is raised when it fails as a whole, or nullptr where what it does raises
+  // its own.
+  const char* alert = nullptr;
 };
 
 }  // namespace bkp

@@ -1,0 +1,85 @@
+#include "commands.h"
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "command_line.h"
+
+namespace bkp {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"init", "Setup", nullptr, "write a configuration, a key, a catalog, and mark every storage",
+     "bkp init\n"
+     "bkp init --cluster shop --conninfo 'dbname=shop user=bkp' --local /var/backups/shop --yes",
+     declare_init, Effect::sets_up},
+    {"doctor", "Setup", nullptr, "check everything that a backup or a restore will need",
+     "bkp doctor\n"
+     "bkp doctor --json | jq '.findings[] | select(.level != \"ok\")'",
+     declare_doctor},
+    {"key", "Setup", nullptr, "generate or list the keys that backups are encrypted with",
+     "bkp key generate\n"
+     "bkp key list",
+     declare_key, Effect::sets_up},
+    {"dump", "Backup", "dump", "back up databases whole with pg_dump, into every storage",
+     "bkp dump\n"
+     "bkp dump --db shop --note 'before the 4.2 migration'\n"
+     "bkp --wait 30m dump --all",
+     declare_dump, Effect::changes, "BACKUP_FAILURE"},
+    {"list", "Look", nullptr, "list backups",
+     "bkp list\n"
+     "bkp list --type FULL_DATABASE --status VERIFIED --since '2026-11-01 00:00 Europe/Berlin'\n"
+     "bkp list --storage r2 --sort size --limit 10\n"
+     "bkp list --json | jq -r '.[].id'",
+     declare_list},
+    {"show", "Look", nullptr, "show one backup whole: copies, tables, versions",
+     "bkp show latest\n"
+     "bkp show 1a2b3c4d --tables all",
+     declare_show},
+    {"cat", "Look", nullptr, "write one backup, decrypted and decompressed, to standard output",
+     "bkp cat latest > shop.dump\n"
+     "bkp cat 1a2b3c4d | pg_restore --list",
+     declare_cat},
+    {"restore", "Restore", nullptr, "restore a backup into a new database and prove it",
+     "bkp restore latest --into shop_restored\n"
+     "bkp restore 1a2b3c4d --into shop_may --jobs 8 --reason 'ticket 4711'\n"
+     "bkp restore latest --db shop --into shop_check",
+     declare_restore, Effect::changes},
+    {"verify", "Keep", nullptr, "check the copies of backups in every storage",
+     "bkp verify\n"
+     "bkp verify latest --deep\n"
+     "bkp verify --all --storage b2 --depth stat",
+     declare_verify, Effect::changes, "VERIFY_FAILURE"},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : kCommands)
+    if (name == command.name) return &command;
+  return nullptr;
+}
+
+const Command& known_command(std::string_view name) {
+  if (const Command* command = find_command(name)) return *command;
+  std::vector<std::string> names{"help"};
+  for (const Command& command : kCommands) names.emplace_back(command.name);
+  const std::string near = nearest_word(name, names.data(), names.size());
+  throw Error(ErrorCode::usage, "unknown command '" + std::string(name) + "'",
+              near.empty() ? "'bkp -h' lists the commands" : "did you mean '" + near + "'?");
+}
+
+Run declare_command(const Command& command, CLI::App& app, GlobalOptions& globals) {
+  app.name(std::string("bkp ") + command.name);
+  app.description(command.summary);
+  app.set_help_flag("");
+  Run run = command.declare(app);
+  add_global_options(app, globals, command.effect);
+  return run;
+}
+
+}  // namespace bkp

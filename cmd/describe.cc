@@ -1,0 +1,90 @@
+#include "describe.h"
+
+#include <algorithm>
+
+namespace bkp {
+std::string_view outcome_name(SetupStep::Outcome outcome) {
+  switch (outcome) {
+    case SetupStep::Outcome::made:
+      return "made";
+    case SetupStep::Outcome::kept:
+      return "kept";
+    case SetupStep::Outcome::failed:
+      break;
+  }
+  return "failed";
+}
+
+std::string_view key_state_name(KeyState state) {
+  switch (state) {
+    case KeyState::active:
+      return "active";
+    case KeyState::standby:
+      return "standby";
+    case KeyState::retired:
+      break;
+  }
+  return "retired";
+}
+
+Colour status_colour(BackupStatus status) {
+  switch (status) {
+    case BackupStatus::verified:
+      return Colour::good;
+    case BackupStatus::failed:
+      return Colour::bad;
+    case BackupStatus::pending:
+    case BackupStatus::in_progress:
+      return Colour::warn;
+    case BackupStatus::deleted:
+      return Colour::faint;
+    case BackupStatus::completed:
+      break;
+  }
+  return Colour::plain;
+}
+
+Colour state_colour(CopyState state) {
+  switch (state) {
+    case CopyState::good:
+      return Colour::good;
+    case CopyState::writing:
+      return Colour::warn;
+    case CopyState::deleted:
+      return Colour::faint;
+    case CopyState::missing:
+    case CopyState::damaged:
+    case CopyState::failed:
+      break;
+  }
+  return Colour::bad;
+}
+
+std::string copies_text(const BackupRecord& backup) {
+  std::vector<CopyRecord> copies = backup.copies;
+  std::sort(copies.begin(), copies.end(),
+            [](const CopyRecord& a, const CopyRecord& b) { return a.storage < b.storage; });
+  std::string text;
+  for (const CopyRecord& copy : copies) {
+    if (copy.state == CopyState::deleted) continue;
+    if (!text.empty()) text += ' ';
+    if (copy.state == CopyState::writing) text += '~';
+    if (state_colour(copy.state) == Colour::bad) text += '!';
+    text += copy.storage;
+  }
+  return text;
+}
+
+std::string backup_title(const BackupRecord& backup) {
+  return backup.id.substr(0, 8) + " " + std::string(to_text(backup.type)) +
+         (backup.database.empty() ? "" : " of '" + backup.database + "'") + ", " +
+         format_local(backup.created_at);
+}
+
+BackupRecord wanted_backup(Session& session, const Selection& wanted) {
+  BackupRecord backup = select_backup(session.catalog(), wanted);
+  if (wanted.which == "latest") session.log().info("latest is " + backup_title(backup));
+  return backup;
+}
+
+}  // namespace bkp

@@ -1,0 +1,133 @@
+#include "json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "catalog/record_json.h"
+#include "describe.h"
+
+namespace bkp {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A database may have any bytes as its name; a JSON document may not.
+std::string encode(const Json& document) {
+  return document.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+Json failure_of(const Error& error) {
+  return {{"code", static_cast<int>(error.code())},
+          {"message", error.message()},
+          {"hint", text_or_null(error.hint())}};
+}
+
+Json metadata_of(const std::string& text) {
+  Json parsed = Json::parse(text, nullptr, false);
+  return parsed.is_object() ? parsed : Json::object();
+}
+
+}  // namespace
+
+std::string backups_json(const std::vector<BackupRecord>& backups) {
+  Json all = Json::array();
+  for (const BackupRecord& backup : backups) all.push_back(to_json(backup));
+  return encode(all);
+}
+
+std::string dump_json(const std::vector<DumpResult>& results) {
+  Json all = Json::array();
+  for (const DumpResult& result : results) {
+    Json each = to_json(result.backup);
+    each["failure"] = result.error ? failure_of(*result.error) : Json();
+    each["warnings"] = result.warnings;
+    all.push_back(std::move(each));
+  }
+  return encode(all);
+}
+
+std::string verify_json(const std::vector<VerifyResult>& results) {
+  Json all = Json::array();
+  for (const VerifyResult& result : results) {
+    Json each = to_json(result.backup);
+    each["checks"] = Json::array();
+    for (const CopyCheck& check : result.copies)
+      each["checks"].push_back({{"storage", check.storage},
+                                {"state", to_text(check.state)},
+                                {"size_bytes", check.size},
+                                {"problem", text_or_null(check.problem)}});
+    all.push_back(std::move(each));
+  }
+  return encode(all);
+}
+
+std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables) {
+  Json shown = to_json(backup);
+  shown["tables"] = Json::array();
+  for (const ManifestTable& table : tables)
+    shown["tables"].push_back({{"schema", table.schema},
+                               {"name", table.name},
+                               {"rows", table.rows},
+                               {"bytes", table.bytes},
+                               {"digest", text_or_null(table.digest)},
+                               {"at_least", table.at_least}});
+  return encode(shown);
+}
+
+std::string restore_json(const RestoreResult& result) {
+  Json json = to_json(result.record);
+  json["tables"] = result.tables;
+  json["warnings"] = result.warnings;
+  return encode(json);
+}
+
+std::string setup_json(const SetupResult& result) {
+  Json steps = Json::array();
+  for (const SetupStep& step : result.steps)
+    steps.push_back({{"what", step.what},
+                     {"where", step.where},
+                     {"outcome", outcome_name(step.outcome)},
+                     {"problem", text_or_null(step.problem)}});
+  return encode({{"cluster_uuid", result.cluster.text()}, {"steps", std::move(steps)}});
+}
+
+std::string keys_json(const KeyRing& keys) {
+  Json all = Json::array();
+  for (const MasterKey& key : keys.keys())
+    all.push_back({{"id", key.id.text()},
+                   {"state", key_state_name(key.state)},
+                   {"created_at", format_utc(key.created_at)}});
+  return encode(all);
+}
+
+std::string findings_json(const Findings& findings) {
+  Json all = Json::array();
+  bool ready = true;
+  for (const Finding& finding : findings) {
+    ready = ready && finding.level != FindingLevel::fail;
+    all.push_back({{"level", finding.level == FindingLevel::ok     ? "ok"
+                             : finding.level == FindingLevel::warn ? "warn"
+                                                                   : "fail"},
+                   {"subject", finding.subject},
+                   {"message", finding.message},
+                   {"cure", text_or_null(finding.cure)}});
+  }
+  return encode({{"ready", ready}, {"findings", std::move(all)}});
+}
+
+std::string error_json(const Error& error) { return encode({{"error", failure_of(error)}}); }
+
+std::vector<std::pair<std::string, std::string>> facts_of(const BackupRecord& backup) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  const Json metadata = metadata_of(backup.metadata);
+  for (const auto& [name, value] : metadata.items()) {
+    if (value.is_null() || value == "") continue;
+    facts.emplace_back(name, value.is_string()
+                                 ? value.get<std::string>()
+                                 : value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  return facts;
+}
+
+}  // namespace bkp

@@ -1,0 +1,37 @@
+// Every JSON document that --json prints. Field names are those of the catalog; times RFC 3339 in
+// UTC, sizes bytes, what is not there null.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backup/dump.h"
+#include "backup/setup.h"
+#include "backup/verify.h"
+#include "base/error.h"
+#include "catalog/records.h"
+#include "crypto/key.h"
+#include "monitor/doctor.h"
+#include "recovery/restore.h"
+
+namespace bkp {
+
+std::string backups_json(const std::vector<BackupRecord>& backups);
+// Each backup with what became of it: "failure" (an error, as error_json has it) and "warnings".
+std::string dump_json(const std::vector<DumpResult>& results);
+// Each backup with "checks", one a storage.
+std::string verify_json(const std::vector<VerifyResult>& results);
+// The backup with "tables".
+std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables);
+// The record of the restore with "tables" (how many) and "warnings".
+std::string restore_json(const RestoreResult& result);
+std::string setup_json(const SetupResult& result);
+std::string keys_json(const KeyRing& keys);  // ids, states, creation; no secret
+std::string findings_json(const Findings& findings);
+std::string error_json(const Error& error);
+
+// The members of the metadata, values as text, in order; nested ones as JSON.
+std::vector<std::pair<std::string, std::string>> facts_of(const BackupRecord& backup);
+
+}  // namespace bkp

@@ -1,0 +1,219 @@
+#include "session.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "base/error.h"
+#include "base/lock.h"
+#include "base/uuid.h"
+#include "console_log.h"
+#include "failure.h"
+#include "prompt.h"
+#include "repo/heartbeat.h"
+#include "repo/open_repository.h"
+
+namespace bkp {
+namespace {
+
+ConsoleLog::Options log_options(const GlobalOptions& globals) {
+  ConsoleLog::Options options;
+  if (globals.verbose > 0) options.least = LogLevel::debug;
+  if (globals.quiet) options.least = LogLevel::warning;
+  options.colours = wants_colours(stderr, globals.no_color);
+  options.bar = !globals.quiet && ::isatty(STDERR_FILENO) == 1;
+  return options;
+}
+
+// Hides what follows "password=" up to a blank or '&' (or its closing quote), and "://user:THIS@".
+std::string without_password(std::string word) {
+  constexpr std::string_view kKey = "password=";
+  for (std::size_t at = 0; (at = word.find(kKey, at)) != std::string::npos;) {
+    at += kKey.size();
+    std::size_t end = at;
+    if (at < word.size() && word[at] == '\'')
+      end = std::min(word.find('\'', at + 1), word.size() - 1) + 1;
+    else
+      end = std::min(word.find_first_of(" &", at), word.size());
+    word.replace(at, end - at, "****");
+  }
+  const std::size_t scheme = word.find("://");
+  if (scheme == std::string::npos) return word;
+  const std::size_t host = std::min(word.find('/', scheme + 3), word.size());
+  const std::size_t at_sign = word.rfind('@', host);
+  const std::size_t colon = word.find(':', scheme + 3);
+  if (at_sign != std::string::npos && colon < at_sign && at_sign > scheme)
+    word.replace(colon + 1, at_sign - colon - 1, "****");
+  return word;
+}
+
+}  // namespace
+
+std::string recorded_words(const std::vector<std::string>& words) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,@%+*";
+  std::string line;
+  for (const std::string& typed : words) {
+    const std::string word = without_password(typed);
+    if (!line.empty()) line += ' ';
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      line += word;
+      continue;
+    }
+    line += '\'';
+    for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += '\'';
+  }
+  return line;
+}
+
+struct Session::State {
+  explicit State(Start from)
+      : start(std::move(from)),
+        log(log_options(start.globals)),
+        output(start.globals.json, wants_colours(stdout, start.globals.no_color)) {
+    if (start.globals.actor.empty()) start.globals.actor = start.actor;
+  }
+
+  Start start;
+  ConsoleLog log;
+  Output output;
+  SystemClock clock;
+  std::string host = host_name();
+  std::string run_id = Uuid::random().text();
+  std::string subject;
+  std::optional<Config> config;
+  Secrets secrets = Secrets::optional;
+  std::vector<Lock> locks;
+  std::unique_ptr<Catalog> catalog;
+  std::unique_ptr<WorkerPool> pool;
+  std::unique_ptr<Repository> repository;
+
+  RunRecord begun_run() const {
+    RunRecord run;
+    run.id = run_id;
+    run.command = start.command.name;
+    run.arguments = recorded_words(start.words);
+    run.host = host;
+    run.actor = start.globals.actor;
+    run.pid = ::getpid();
+    run.started_at = clock.now();
+    return run;
+  }
+
+  std::string alert_key() const {
+    return std::string(start.command.alert) + ":" + config->cluster + ":" + subject;
+  }
+
+  AlertRecord alert_of(const Error& error) const {
+    AlertRecord alert;
+    alert.id = Uuid::random().text();
+    alert.dedup_key = alert_key();
+    alert.type = start.command.alert;
+    alert.severity = AlertSeverity::critical;
+    alert.message = error.message();
+    alert.run_id = run_id;
+    alert.first_at = alert.last_at = clock.now();
+    return alert;
+  }
+};
+
+Session::Session(Start start) : state_(std::make_unique<State>(std::move(start))) {}
+Session::~Session() = default;
+
+int Session::carry_out(const Run& run) {
+  const Command& command = state_->start.command;
+  if (command.effect != Effect::changes) return run(*this);
+
+  RunRecord record = state_->begun_run();
+  catalog().put_run(record);
+  const auto end = [&](int code, const std::string& message) {
+    record.finished_at = clock().now();
+    record.exit_code = code;
+    record.message = message;
+    catalog().put_run(record);
+  };
+  try {
+    if (command.lock != nullptr) take_lock(command.lock);
+    const int code = run(*this);
+    end(code, "");
+    if (code == 0 && command.alert != nullptr)
+      catalog().resolve_alert(state_->alert_key(), clock().now());
+    return code;
+  } catch (...) {
+    const Error error = as_error(std::current_exception());
+    try {
+      end(static_cast<int>(error.code()), error.message());
+      // Whoever mistyped something sees it; a schedule's mistake has nobody to see it.
+      const bool seen = error.code() == ErrorCode::usage && can_ask();
+      if (command.alert != nullptr && error.code() != ErrorCode::locked && !seen)
+        catalog().raise_alert(state_->alert_of(error));
+    } catch (const std::exception& second) {
+      log().warning(std::string("the failure is not on record: ") + second.what());
+    }
+    throw;
+  }
+}
+
+const std::filesystem::path& Session::config_file() const { return state_->start.config_file; }
+
+const Config& Session::config(Secrets secrets) {
+  const bool enough =
+      state_->config && (state_->secrets == Secrets::required || secrets == Secrets::optional);
+  if (!enough) {
+    state_->config = load_config(config_file(), secrets);
+    state_->secrets = secrets;
+  }
+  return *state_->config;
+}
+
+Catalog& Session::catalog() {
+  if (state_->catalog) return *state_->catalog;
+  const std::string& url = config(Secrets::optional).catalog_url;
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (url.starts_with(kSqlite) && !std::filesystem::exists(url.substr(kSqlite.size())))
+    throw Error(ErrorCode::usage, "there is no catalog at '" + url.substr(kSqlite.size()) + "'",
+                "'bkp init' creates it");
+  state_->catalog = std::make_unique<Catalog>(open_sql_database(url));
+  return *state_->catalog;
+}
+
+WorkerPool& Session::pool() {
+  if (!state_->pool) state_->pool = std::make_unique<WorkerPool>();
+  return *state_->pool;
+}
+
+Repository& Session::repository() {
+  if (!state_->repository)
+    state_->repository = open_repository(config(Secrets::required), pool(), clock());
+  return *state_->repository;
+}
+
+const Clock& Session::clock() const { return state_->clock; }
+Log& Session::log() { return state_->log; }
+Output& Session::output() { return state_->output; }
+Context Session::context() {
+  return {config(), repository(), catalog(), clock(), log(), actor(), run_id()};
+}
+
+void Session::report(const Error& error) {
+  state_->log.clear();
+  const std::string text =
+      failure_text(error, wants_colours(stderr, state_->start.globals.no_color));
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+const std::string& Session::actor() const { return state_->start.globals.actor; }
+const std::string& Session::host() const { return state_->host; }
+const std::string& Session::run_id() const { return state_->run_id; }
+void Session::set_subject(std::string subject) { state_->subject = std::move(subject); }
+
+void Session::take_lock(const std::string& name) {
+  const Config& settings = config(Secrets::optional);
+  state_->locks.emplace_back(settings.state_dir, settings.cluster + "-" + name,
+                             std::string("bkp ") + state_->start.command.name,
+                             state_->start.globals.wait);
+}
+
+}  // namespace bkp

@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "backup/stored_manifest.h"
+#include "base/units.h"
+#include "commands.h"
+#include "describe.h"
+#include "json.h"
+#include "options.h"
+#include "session.h"
+
+namespace bkp {
+namespace {
+
+struct ShowOptions {
+  std::string id;
+  std::optional<std::string> database;
+  std::optional<std::string> tables;
+};
+
+constexpr std::size_t kTablesShown = 10;
+
+class Sheet {
+ public:
+  explicit Sheet(Output& output) : output_(output) {}
+  void add(std::string_view name, const std::string& value, Colour colour = Colour::plain) {
+    if (!value.empty())
+      output_.line(fmt::format("{:<18}{}", name, output_.paint(printable(value), colour)));
+  }
+  void add(std::string_view name, const std::optional<TimePoint>& time) {
+    if (time) add(name, format_local(*time));
+  }
+
+ private:
+  Output& output_;
+};
+
+std::string size_text(std::uint64_t bytes) {
+  return fmt::format("{} ({} bytes)", format_size(bytes), bytes);
+}
+
+void print_facts(const BackupRecord& backup, Output& output) {
+  Sheet sheet(output);
+  sheet.add("ID", backup.id, Colour::strong);
+  sheet.add("Type", std::string(to_text(backup.type)));
+  sheet.add("Status", std::string(to_text(backup.status)), status_colour(backup.status));
+  sheet.add("Error", backup.error, Colour::bad);
+  sheet.add("Cluster", backup.cluster);
+  sheet.add("Database", backup.database);
+  sheet.add("Tenant", backup.tenant);
+  sheet.add("Created", format_local(backup.created_at));
+  sheet.add("Completed", backup.completed_at);
+  sheet.add("Verified", backup.verified_at);
+  sheet.add("Proved", backup.proved_at);
+  sheet.add("Deleted", backup.deleted_at);
+  sheet.add("Took", format_duration(std::chrono::duration<double>(backup.duration_seconds)));
+  sheet.add("Stored", size_text(backup.size_bytes));
+  sheet.add("Plain", size_text(backup.plain_size_bytes));
+  sheet.add("Ratio", fmt::format("{:.2f}x", backup.compression_ratio));
+  sheet.add("SHA-256 stored", backup.checksum);
+  sheet.add("SHA-256 plain", backup.plain_checksum);
+  sheet.add("File", backup.filename);
+  sheet.add("Made by", backup.created_by + " on " + backup.host);
+  sheet.add("Run", backup.job_id);
+  sheet.add("Held", backup.held ? "yes: nothing may remove it" : "");
+  sheet.add("Note", backup.note);
+  for (const auto& [name, value] : facts_of(backup)) sheet.add(name, value);
+}
+
+void print_copies(const BackupRecord& backup, Output& output) {
+  if (backup.copies.empty()) return;
+  Table table({{"STORAGE"}, {"STATE"}, {"SIZE", Align::right}, {"CHECKED"}, {"PATH"}});
+  for (const CopyRecord& copy : backup.copies)
+    table.add({{copy.storage},
+               {std::string(to_text(copy.state)), state_colour(copy.state)},
+               {format_size(copy.size_bytes)},
+               {copy.checked_at ? format_local(*copy.checked_at) : "never"},
+               {copy.error.empty() ? copy.path : copy.path + ": " + copy.error}});
+  output.line("");
+  output.table(table);
+}
+
+void print_tables(std::vector<ManifestTable> tables, bool all, Output& output) {
+  if (tables.empty()) return;
+  std::stable_sort(
+      tables.begin(), tables.end(),
+      [](const ManifestTable& a, const ManifestTable& b) { return a.bytes > b.bytes; });
+  const std::size_t shown = all ? tables.size() : std::min(tables.size(), kTablesShown);
+  Table table({{"TABLE"}, {"ROWS", Align::right}, {"SIZE", Align::right}, {"DIGEST"}});
+  for (std::size_t i = 0; i < shown; ++i)
+    table.add({{tables[i].schema + "." + tables[i].name},
+               {std::to_string(tables[i].rows) + (tables[i].at_least ? "+" : "")},
+               {format_size(tables[i].bytes)},
+               {tables[i].digest, Colour::faint}});
+  output.line("");
+  output.table(table);
+  if (shown < tables.size())
+    output.line(fmt::format("… and {} smaller ones: --tables all", tables.size() - shown));
+}
+
+// From the manifest in the nearest storage; a catalog entry is shown without it too.
+std::vector<ManifestTable> tables_of(const BackupRecord& backup, Session& session) {
+  if (!is_whole(backup)) return {};
+  try {
+    std::vector<CopyCheck> bad;
+    return fetch_manifest(session.context(), backup, bad).tables;
+  } catch (const Error& error) {
+    session.log().warning("tables are not shown: " + error.message());
+    return {};
+  }
+}
+
+int run_show(const ShowOptions& options, Session& session) {
+  const BackupRecord backup = wanted_backup(session, {options.id, {}, options.database, {}});
+  const std::string which = options.tables.value_or("top");
+  const std::vector<ManifestTable> tables =
+      which == "none" ? std::vector<ManifestTable>{} : tables_of(backup, session);
+  Output& output = session.output();
+  if (output.json()) {
+    output.document(shown_json(backup, tables));
+    return 0;
+  }
+  print_facts(backup, output);
+  print_copies(backup, output);
+  print_tables(tables, which == "all", output);
+  return 0;
+}
+
+}  // namespace
+
+Run declare_show(CLI::App& app) {
+  const auto options = std::make_shared<ShowOptions>();
+  add_text(app, "ID", options->id, "ID", "UUID, its beginning, file name, or 'latest'")->required();
+  add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
+  add_choice(app, "--tables", options->tables, "top|all|none",
+             "which tables: the ten largest (the default), all, or none");
+  return [options](Session& session) { return run_show(*options, session); };
+}
+
+}  // namespace bkp

@@ -1,0 +1,112 @@
+#include "backup/verify.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <memory>
+
+#include "backup/selection.h"
+#include "commands.h"
+#include "describe.h"
+#include "json.h"
+#include "options.h"
+#include "session.h"
+
+namespace bkp {
+namespace {
+
+struct VerifyOptions {
+  std::vector<std::string> ids;
+  bool all = false;
+  std::optional<std::string> sample;
+  std::optional<unsigned> limit;
+  std::optional<std::string> database, depth;
+  std::vector<std::string> storages;
+  bool deep = false;
+};
+
+constexpr double kSamplePercent = 10;
+constexpr unsigned kSampleLimit = 10;
+
+double percent_of(const std::string& text) {
+  double percent = 0;
+  const char* end = text.data() + text.size() - (text.ends_with('%') ? 1 : 0);
+  const auto [stop, failure] = std::from_chars(text.data(), end, percent);
+  if (failure != std::errc() || stop != end || !(percent > 0) || percent > 100)
+    throw Error(ErrorCode::usage, "'--sample' takes a part such as 10%, not '" + text + "'");
+  return percent;
+}
+
+CheckDepth depth_of(const VerifyOptions& options) {
+  if (options.deep && options.depth && *options.depth != "deep")
+    throw Error(ErrorCode::usage,
+                "'--deep' and '--depth " + *options.depth + "' exclude each other");
+  const std::string depth = options.deep ? "deep" : options.depth.value_or("read");
+  return depth == "stat" ? CheckDepth::stat : depth == "deep" ? CheckDepth::deep : CheckDepth::read;
+}
+
+std::vector<BackupRecord> chosen(const VerifyOptions& options, Session& session) {
+  if (!options.ids.empty() && (options.all || options.sample))
+    throw Error(ErrorCode::usage, "an ID goes with neither '--all' nor '--sample'");
+  if (options.all && options.sample)
+    throw Error(ErrorCode::usage, "'--all' and '--sample' exclude each other");
+  std::vector<BackupRecord> backups;
+  for (const std::string& id : options.ids)
+    backups.push_back(select_backup(session.catalog(), {id, {}, options.database, {}}));
+  if (!options.ids.empty()) return backups;
+  BackupFilter filter;
+  filter.database = options.database;
+  backups = session.catalog().backups(filter);
+  std::erase_if(backups, [](const BackupRecord& backup) { return !is_whole(backup); });
+  if (options.all || backups.empty()) return backups;
+  const double percent = options.sample ? percent_of(*options.sample) : kSamplePercent;
+  const std::size_t limit = options.limit    ? *options.limit
+                            : options.sample ? backups.size()
+                                             : kSampleLimit;
+  return sample_for_verify(std::move(backups), percent, limit);
+}
+
+void print(const VerifyResult& result, Output& output) {
+  const bool good = result.good();
+  output.line(fmt::format("{}  {}",
+                          output.paint(good ? "good" : "BAD ", good ? Colour::good : Colour::bad),
+                          printable(backup_title(result.backup))));
+  for (const CopyCheck& copy : result.copies) {
+    output.line(fmt::format("      {:<12} {}{}", copy.storage,
+                            output.paint(to_text(copy.state), state_colour(copy.state)),
+                            copy.problem.empty() ? "" : ": " + printable(copy.problem)));
+  }
+}
+
+int run_verify(const VerifyOptions& options, Session& session) {
+  for (const std::string& storage : options.storages) session.config().storage(storage);
+  VerifyRequest request{chosen(options, session), options.storages, depth_of(options)};
+  if (request.backups.empty()) session.log().info("there is no backup to verify");
+  Context context = session.context();
+  const std::vector<VerifyResult> results = verify(context, request);
+  if (session.output().json())
+    session.output().document(verify_json(results));
+  else
+    for (const VerifyResult& result : results) print(result, session.output());
+  return verify_exit_code(results);
+}
+
+}  // namespace
+
+Run declare_verify(CLI::App& app) {
+  const auto options = std::make_shared<VerifyOptions>();
+  add_texts(app, "ID", options->ids, "ID",
+            "which backups; without one a sample: a tenth, at most 10, longest unchecked first");
+  app.add_flag("--all", options->all, "every whole backup");
+  add_text(app, "--sample", options->sample, "N%", "so large a sample");
+  add_count(app, "--limit", options->limit, "a sample of at most so many");
+  add_text(app, "--database,--db", options->database, "DATABASE", "only backups of this database");
+  add_texts(app, "--storage", options->storages, "STORAGE", "only copies in these storages");
+  add_choice(app, "--depth", options->depth, "stat|read|deep",
+             "stat: there, and of the right size; read (the default): SHA-256 of what is stored; "
+             "deep: every seal too");
+  app.add_flag("--deep", options->deep, "the same as --depth deep");
+  return [options](Session& session) { return run_verify(*options, session); };
+}
+
+}  // namespace bkp

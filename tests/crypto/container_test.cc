@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>
 
@@ -257,6 +258,73 @@ TEST_CASE("a header with an impossible value is not written") {
   }
   CHECK_THROWS_AS(encode_slots({}), Error);
   CHECK_THROWS_AS(encode_slots(std::vector<KeySlot>(17, ring().wrap(random_key()))), Error);
+}
+
+TEST_CASE("the first bytes of an object are refused for any value that is not as written") {
+  struct Damage {
+    std::size_t at;
+    const char* bytes;
+    const char* what;
+  };
+  // Offsets are those of bkp-container(5), for a segment name of 24 bytes or none.
+  const Damage plain_damage[] = {
+      {0, "88", "magic"},
+      {8, "0002", "version"},
+      {10, "00a1", "header size"},
+      {10, "ffff", "header size"},
+      {10, "0000", "header size"},
+      {12, "00", "suite"},
+      {12, "03", "suite"},
+      {13, "03", "codec"},
+      {14, "01", "reserved"},
+      {15, "80", "reserved"},
+      {16, "00001001", "frame size"},
+      {16, "00000800", "frame size"},
+      {16, "00200000", "frame"},
+      {20, "00000000", "part"},
+      {63, "01", "system id"},
+      {71, "01", "WAL length"},
+      {72, "01", "WAL HMAC"},
+      {103, "01", "WAL HMAC"},
+      {105, "01", "segment size"},
+      {104, "ffff", "segment size"},
+      {106, "0000", "name size"},
+      {107, "35", "name size"},
+      {107, "37", "name size"},
+      {108, "2f", "name"},
+      {110, "00", "name"},
+      {111, "e4", "name"},
+      {108, "2e2f", "name"},
+      {162, "00", "no slots"},
+      {162, "11", "17 slots"},
+      {163, "00", "slot type"},
+      {163, "03", "slot type"},
+      {180, "0029", "wrapped size"},
+      {180, "0027", "wrapped size"},
+  };
+  const Damage wal_damage[] = {{40, "01", "backup"},        {105, "00", "segment size"},
+                               {105, "41", "segment size"}, {106, "2f", "segment"},
+                               {106, "00", "segment"},      {131, "00", "name size"}};
+  const auto check = [](const ContainerHeader& header, std::span<const Damage> table) {
+    Bytes whole = encode_header(header);
+    append(whole, encode_slots(std::vector{ring().wrap(random_key())}));
+    REQUIRE(parse_prefix(whole).size == whole.size());
+    for (const Damage& damage : table) {
+      Bytes object = whole;
+      std::ranges::copy(from_hex(damage.bytes), object.begin() + static_cast<long>(damage.at));
+      INFO(damage.what << " at " << damage.at << ": " << damage.bytes);
+      try {
+        parse_prefix(object);
+        CHECK(false);
+      } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::integrity);
+      }
+    }
+    for (std::size_t size = 0; size < whole.size(); ++size)
+      CHECK_THROWS_AS(parse_prefix(ByteView(whole).first(size)), Error);
+  };
+  check(small_header(), plain_damage);
+  check(wal_header(), wal_damage);
 }
 
 TEST_CASE("a bit flipped anywhere in an object, and it does not open") {

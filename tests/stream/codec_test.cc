@@ -179,7 +179,10 @@ TEST_CASE("a block is refused when it is cut, has something behind it, or a bit 
       REQUIRE(code_of(compression.codec, ByteView(packed).first(size), 1 << 20) ==
               ErrorCode::integrity);
     }
-    for (const ByteView more : {ByteView(packed).first(1), ByteView(packed)}) {
+    const Bytes empty = compress_block(compression, {});
+    const Bytes skippable = from_hex("502a4d1800000000");  // zstd's own way to say nothing
+    for (const ByteView more :
+         {ByteView(packed).first(1), ByteView(packed), ByteView(empty), ByteView(skippable)}) {
       Bytes longer = packed;
       append(longer, more);
       CHECK(code_of(compression.codec, longer, 1 << 20) == ErrorCode::integrity);

@@ -37,10 +37,11 @@ void refuse_partial_view(PgConnection& connection, const Config& config) {
 }
 
 DumpArguments dump_arguments(const Config& config, const std::string& conninfo,
-                             const std::string& snapshot) {
+                             const std::string& snapshot, const std::string& encoding) {
   DumpArguments arguments;
   arguments.conninfo = conninfo;
   arguments.snapshot = snapshot;
+  arguments.encoding = encoding;
   arguments.exclude_schemas = config.exclude_schemas;
   arguments.exclude_tables = config.exclude_tables;
   arguments.exclude_table_data = config.exclude_table_data;
@@ -82,7 +83,8 @@ DumpSource::DumpSource(const Context& context, const std::string& database)
   for (const std::string& table : extension_configuration_tables(state.connection))
     state.configuration_tables.insert(table);
   state.process.emplace(
-      dump_process(tools, dump_arguments(context.config, state.conninfo, state.snapshot->id())));
+      dump_process(tools, dump_arguments(context.config, state.conninfo, state.snapshot->id(),
+                                         state.properties.encoding)));
   state.digests = context.config.digests;
   state.archive.emplace(*state.process, state.digests ? Digests::yes : Digests::no);
 }

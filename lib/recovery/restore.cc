@@ -127,13 +127,10 @@ Plan make_plan(Context& context, const RestoreRequest& request, PgConnection& se
 // Judges how pg_restore ended; a SET that the server does not know is no failure.
 void require_success(Process& process) {
   const int status = process.wait_status();
-  if (status == 0) return;
-  const std::string output = process.error_output();
-  const std::vector<std::string> errors = restore_errors(output);
-  if (errors.empty() && status == 1) return;
-  throw Error(ErrorCode::failed,
-              fmt::format("pg_restore failed with exit status {}: {}", status,
-                          errors.empty() ? output : fmt::format("{}", fmt::join(errors, "; "))));
+  const std::vector<std::string> errors = restore_errors(status, process.error_output());
+  if (errors.empty()) return;
+  throw Error(ErrorCode::failed, fmt::format("pg_restore failed with exit status {}: {}", status,
+                                             fmt::join(errors, "; ")));
 }
 
 GetResult run_streamed(Context& context, const Plan& plan, const std::string& conninfo) {

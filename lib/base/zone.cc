@@ -218,9 +218,11 @@ Zone Zone::parse(ByteView file) {
 
   Zone zone;
   zone.first_ = offset_of(0);
-  for (std::size_t i = 0; i < header.times; ++i)
-    zone.transitions_.push_back({sys_seconds(Seconds(read_time(times.subspan(width * i, width)))),
-                                 offset_of(static_cast<std::size_t>(kinds[i]))});
+  for (std::size_t i = 0; i < header.times; ++i) {
+    const sys_seconds time(Seconds(read_time(times.subspan(width * i, width))));
+    if (i > 0 && time <= zone.transitions_.back().time) throw damaged();
+    zone.transitions_.push_back({time, offset_of(static_cast<std::size_t>(kinds[i]))});
+  }
   if (width == 4) return zone;
   std::string_view footer = as_text(input.rest());
   if (footer.size() < 2 || footer.front() != '\n' || footer.back() != '\n') throw damaged();

@@ -15,6 +15,7 @@
 #include "config/secret_source.h"
 #include "config/storage_config.h"
 #include "config/toml_table.h"
+#include "crypto/container.h"
 
 namespace bkp {
 
@@ -43,8 +44,8 @@ std::string parse_catalog_url(const std::string& text) {
 }
 
 std::string parse_cipher(const std::string& text) {
-  if (text == "aes-256-gcm") return text;
-  throw Error(ErrorCode::usage, "'" + text + "' is not a known cipher", "known is aes-256-gcm");
+  parse_suite(text);
+  return text;
 }
 
 std::string parse_conninfo(const std::string& text) {

@@ -129,7 +129,7 @@ const Mistake kMistakes[] = {
      "@:12:7: url: not a catalog that bkp knows",
      "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db"},
     {"a cipher", std::string(kTop) + kServer + kKey + "cipher = \"des\"\n",
-     "@:7:10: cipher: 'des' is not a known cipher", "known is aes-256-gcm"},
+     "@:7:10: cipher: unknown cipher 'des'", "use aes-256-gcm or aes-256-cbc-hmac-sha256"},
     {"a compression", whole("[compression]\ndump = \"lzma\"\n"), "@:12:8: dump: ", ""},
     {"a duration", whole("[dump]\nlock_wait = \"5min\"\n"),
      "@:12:13: lock_wait: '5min' is not a duration",

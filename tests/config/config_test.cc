@@ -119,7 +119,7 @@ bin_dir = "/usr/lib/postgresql/15/bin"
 url = "sqlite:/srv/bkp/c.db"
 [encryption]
 key_file = "/k"
-cipher = "aes-256-gcm"
+cipher = "aes-256-cbc-hmac-sha256"
 [compression]
 dump = "zstd:3"
 tenant = "gzip:1"
@@ -166,6 +166,7 @@ secret_key_env = "BKP_TEST_SECRET"
   CHECK(config.catalog_url == "sqlite:/srv/bkp/c.db");
   CHECK(config.state_dir == "/run/bkp");
   CHECK(config.key_file == "/k");
+  CHECK(config.cipher == "aes-256-cbc-hmac-sha256");
   CHECK(to_string(config.compress_dump) == "zstd:3");
   CHECK(to_string(config.compress_tenant) == "gzip:1");
   CHECK(to_string(config.compress_configuration) == "none");

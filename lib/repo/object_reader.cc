@@ -42,6 +42,32 @@ Bytes read_range(Storage& storage, const std::string& name, std::uint64_t from, 
   return bytes;
 }
 
+// The SHA-256 of a whole copy is the manifest's.
+bool has_right_digest(Storage& storage, const StoredObject& stored) {
+  const std::unique_ptr<Source> source = storage.open(stored.name);
+  if (!source)
+    throw Error(ErrorCode::integrity, fmt::format("object '{}' is missing", stored.name));
+  Sha256 hash;
+  Bytes buffer(std::size_t{1} << 20);
+  std::uint64_t size = 0;
+  while (const std::size_t count = source->read(buffer)) {
+    check_interrupt();
+    hash.update(ByteView(buffer).first(count));
+    size += count;
+  }
+  if (size != stored.size)
+    throw damage(stored.name, fmt::format("has {} bytes instead of {}", size, stored.size));
+  return equal_digests(hash.finish(), stored.sha256);
+}
+
+// The slots are bound to nothing, and after a rotation the manifest's are others: then only the
+// digest of the whole object tells that from damage.
+void require_good_slots(Storage& storage, const ExpectedObject& expected,
+                        const std::vector<KeySlot>& slots) {
+  if (slots != expected.stored.slots && !has_right_digest(storage, expected.stored))
+    throw damage(expected.stored.name, "its key slots are damaged");
+}
+
 // One frame as stored, head included → plain bytes.
 Bytes open_frame(const FrameCipher& cipher, const ObjectLayout& layout, ByteView stored,
                  std::uint64_t index) {
@@ -89,6 +115,8 @@ ObjectLayout read_layout(Storage& storage, const ExpectedObject& expected) {
   wanted.frame_size = prefix.header.frame_size;
   if (prefix.header != wanted)
     throw damage(name, fmt::format("its header is of another object ('{}')", prefix.header.name));
+
+  require_good_slots(storage, expected, prefix.slots);
 
   const std::uint64_t tail = parse_trailer(read_range(storage, name, size - kTrailerSize, size));
   if (tail > size - prefix.size) throw damage(name, "its index is longer than the object");
@@ -275,21 +303,6 @@ void ObjectReader::read_all(Sink& to) {
 std::string prove_copy(Storage& storage, const ExpectedObject& expected, Seals seals,
                        WorkerPool& pool) {
   const std::string& name = expected.stored.name;
-  Sha256 hash;
-  const auto hash_all = [&] {
-    const std::unique_ptr<Source> source = storage.open(name);
-    if (!source) throw Error(ErrorCode::integrity, fmt::format("object '{}' is missing", name));
-    Bytes buffer(std::size_t{1} << 20);
-    std::uint64_t size = 0;
-    while (const std::size_t count = source->read(buffer)) {
-      check_interrupt();
-      hash.update(ByteView(buffer).first(count));
-      size += count;
-    }
-    if (size != expected.stored.size)
-      throw damage(name, fmt::format("has {} bytes instead of {}", size, expected.stored.size));
-    return equal_digests(hash.finish(), expected.stored.sha256);
-  };
   const auto prove_seals = [&] {
     ObjectReader reader(expected, {{"this copy", std::shared_ptr<Storage>(&storage, [](auto*) {})}},
                         pool);
@@ -297,9 +310,9 @@ std::string prove_copy(Storage& storage, const ExpectedObject& expected, Seals s
     reader.read_all(nothing);
   };
   try {
-    if (!hash_all()) {
+    if (!has_right_digest(storage, expected.stored)) {
       prove_seals();  // tells the place, unless the damage lies outside of what is sealed
-      throw damage(name, "its SHA-256 is not the manifest's (in its key slots)");
+      throw damage(name, "its SHA-256 is not the manifest's");
     }
     if (seals == Seals::yes) prove_seals();
     return {};

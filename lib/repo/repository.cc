@@ -305,7 +305,12 @@ std::optional<Manifest> Repository::manifest(std::string_view stem,
   for (const std::string& name : order) {
     try {
       const std::optional<Bytes> text = read_object(*state_->find(name), manifest_name(stem));
-      if (text) return decode_manifest(as_text(*text), state_->keys);
+      if (text) {
+        Manifest manifest = decode_manifest(as_text(*text), state_->keys);
+        if (manifest.objects.empty() || stem_of(manifest.objects.front().name) != stem)
+          throw Error(ErrorCode::integrity, "it is another backup's");
+        return manifest;
+      }
       note(name, CopyState::missing, fmt::format("manifest '{}' is missing", manifest_name(stem)));
     } catch (const Error& error) {
       check_interrupt();

@@ -301,6 +301,41 @@ TEST_CASE("a copy that is cut, renamed, swapped or missing is told apart") {
   }
 }
 
+TEST_CASE("another backup's manifest under a backup's name is taken for neither") {
+  House house;
+  const Manifest manifest = house.store(noise(100), house.options());
+  const Manifest other = house.store(noise(100), house.options());
+  const std::string stem = stem_of(manifest.objects[0].name);
+  for (auto& storage : house.storages)
+    storage->put(manifest_name(stem),
+                 *storage->content(manifest_name(stem_of(other.objects[0].name))));
+  std::vector<CopyCheck> bad;
+  CHECK_FALSE(house.repository->manifest(stem, {"local", "r2"}, &bad));
+  REQUIRE(bad.size() == 2);
+  CHECK(bad[0].state == CopyState::damaged);
+  CHECK(bad[0].problem.find("another backup's") != std::string::npos);
+}
+
+TEST_CASE(
+    "a byte flipped in an object's key slots is told, but other slots in the manifest are not") {
+  House house;
+  const Bytes plain = noise(5000);
+  Manifest manifest = house.store(plain, house.options());
+  const std::string name = manifest.objects[0].name;
+  const std::size_t slots = 108 + name.size();
+  for (const std::size_t at : {slots, slots + 1, slots + 5, slots + 18, slots + 30}) {
+    INFO("byte " << at);
+    for (auto& storage : house.storages) storage->flip_byte(name, at);
+    MemorySink to;
+    const Error error = error_of([&] { house.repository->get(manifest, {"r2", "b2"}, to); });
+    CHECK(error.code() == ErrorCode::integrity);
+    CHECK(error.message().find("'r2'") != std::string::npos);
+    for (auto& storage : house.storages) storage->flip_byte(name, at);
+  }
+  manifest.objects[0].slots.push_back({SlotType::x25519, Uuid::random(), noise(48)});
+  CHECK(house.fetch(manifest) == plain);
+}
+
 TEST_CASE("what a killed run left is found by its heartbeat and removed, a whole backup is kept") {
   House house;
   const Repository::PutOptions killed = house.options();

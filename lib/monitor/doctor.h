@@ -23,7 +23,7 @@ using Findings = std::vector<Finding>;
 // The key file: there, private, one active key.
 Findings check_keys(const Config& config);
 // The server: reachable, a version that this program knows, pg_dump and pg_restore of its major;
-// what the role may read of the database of the conninfo; whether globals are whole.
+// what the role may read of the database of the conninfo.
 Findings check_server(const Config& config);
 // The role that restores: may create databases.
 Findings check_restore_role(const Config& config);

@@ -7,6 +7,7 @@
 #include "pg/connection.h"
 #include "pg/dump_access.h"
 #include "pg/tools.h"
+#include "recovery/restore.h"
 
 namespace bkp {
 namespace {
@@ -31,7 +32,7 @@ void check_version(const PgConnection& connection, Findings& found) {
 void check_tools(const Config& config, int major, Findings& found) {
   for (Finding& finding : examined("pg_dump", [&](Findings& more) {
          const std::filesystem::path directory = find_tools(major, config.bin_dir);
-         for (const char* name : {"pg_dump", "pg_restore", "pg_dumpall"}) {
+         for (const char* name : {"pg_dump", "pg_restore"}) {
            const ToolVersion version = tool_version(directory / name);
            const std::string text = version.text + " in '" + directory.string() + "'";
            if (version.major == major)
@@ -67,16 +68,6 @@ void check_access(const Config& config, PgConnection& connection, Findings& foun
   found.push_back(failure("privileges", reasons, cures));
 }
 
-void check_globals(PgConnection& connection, Findings& found) {
-  if (connection.query_value("SELECT pg_catalog.has_table_privilege('pg_catalog.pg_authid', "
-                             "'SELECT')") == "t")
-    found.push_back(all_is_well("globals", "roles are saved with their passwords"));
-  else
-    found.push_back(warning("globals", "roles are saved without their passwords",
-                            "a superuser may say: GRANT SELECT ON pg_authid TO " +
-                                connection.quote_identifier(connection.user()) + ";"));
-}
-
 }  // namespace
 
 Findings check_server(const Config& config) {
@@ -85,14 +76,12 @@ Findings check_server(const Config& config) {
     check_version(connection, found);
     check_tools(config, connection.major(), found);
     check_access(config, connection, found);
-    check_globals(connection, found);
   });
 }
 
 Findings check_restore_role(const Config& config) {
   return examined("restore role", [&](Findings& found) {
-    const bool own = !config.restore_conninfo.empty();
-    PgConnection connection(own ? config.restore_conninfo : config.conninfo);
+    PgConnection connection(restore_conninfo(config, "postgres"));
     const std::string user = connection.user();
     if (connection.query_value("SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles "
                                "WHERE rolname = current_user") == "t")

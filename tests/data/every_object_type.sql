@@ -1,5 +1,5 @@
--- A database with every common type of object, for round trips. Run as a superuser of an empty
--- database of a cluster of its own: it makes roles.
+-- A database with every common type of object, for round trips, of PostgreSQL 15 or later. Run as
+-- a superuser of an empty database of a cluster of its own: it makes roles.
 SET client_min_messages = warning;
 
 -- Roles, once a cluster

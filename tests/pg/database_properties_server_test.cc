@@ -119,6 +119,26 @@ ALTER DATABASE "props Ö" IS_TEMPLATE true;
   CHECK_FALSE(database_exists(admin, "props Ö"));
 }
 
+TEST_CASE("locales of every provider that the server knows go round") {
+  PgConnection admin(shared_cluster().conninfo());
+  std::vector<std::string> options = {"LOCALE 'C'"};
+  if (admin.major() >= 15)
+    options.push_back("LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C' ENCODING 'UTF8'");
+  if (admin.major() >= 16)
+    options.push_back("LOCALE_PROVIDER icu ICU_LOCALE 'en' ICU_RULES '&V << w' LOCALE 'C'");
+  if (admin.major() >= 17)
+    options.push_back("LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'");
+  for (const std::string& option : options) {
+    INFO(option);
+    drop_database(admin, "props_locale");
+    admin.execute("CREATE DATABASE props_locale TEMPLATE template0 " + option);
+    const DatabaseProperties properties = properties_of("props_locale");
+    CHECK(copied(properties) == properties);
+  }
+  drop_database(admin, "props_locale");
+  drop_copy();
+}
+
 TEST_CASE("privileges that nobody has go round, and so do those changed and changed back") {
   const TestDatabase database("props_acl");
   shared_cluster().psql("postgres", "REVOKE ALL ON DATABASE props_acl FROM PUBLIC, postgres");

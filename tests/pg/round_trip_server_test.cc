@@ -27,7 +27,7 @@ Dump dump(const std::string& conninfo, DumpArguments arguments = {}) {
   arguments.conninfo = conninfo;
   PgConnection connection(conninfo);
   arguments.encoding = connection.query_value("SHOW server_encoding");
-  Process process(dump_process(find_tools(connection.major(), {}), arguments));
+  Process process(dump_process(shared_cluster().bin_dir(), arguments));
   ArchiveReader reader(process, Digests::yes);
   MemorySink sink;
   copy(reader, sink);
@@ -37,7 +37,7 @@ Dump dump(const std::string& conninfo, DumpArguments arguments = {}) {
 std::vector<std::string> restore(const Bytes& archive, const std::string& conninfo) {
   RestoreArguments arguments;
   arguments.conninfo = conninfo;
-  Process process(restore_process(find_tools(PgConnection(conninfo).major(), {}), arguments));
+  Process process(restore_process(shared_cluster().bin_dir(), arguments));
   process.input().write(archive);
   process.input().finish();
   const int status = process.wait_status();

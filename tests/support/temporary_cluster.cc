@@ -27,7 +27,8 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 // The ones of PostgreSQL are numbers, and "9.6" is older than all that matter here.
-fs::path newest_bin_dir() {
+fs::path default_bin_dir() {
+  if (const char* chosen = std::getenv("BKP_TEST_PG_BIN")) return chosen;
   int newest = 0;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored))
@@ -91,7 +92,7 @@ bool accepts_connections(const std::string& conninfo) {
 }  // namespace
 
 TemporaryCluster::TemporaryCluster(TemporaryClusterOptions options)
-    : bin_dir_(options.bin_dir.empty() ? newest_bin_dir() : options.bin_dir), port_(free_port()) {
+    : bin_dir_(options.bin_dir.empty() ? default_bin_dir() : options.bin_dir), port_(free_port()) {
   char pattern[] = "/tmp/bkp-cluster-XXXXXX";
   if (!::mkdtemp(pattern)) throw std::runtime_error("no temporary directory under /tmp");
   directory_ = pattern;

@@ -12,7 +12,8 @@
 namespace bkp {
 
 struct TemporaryClusterOptions {
-  // Where initdb and postgres are; empty: the newest under /usr/lib/postgresql.
+  // Where initdb, postgres, psql and pg_dump are; empty: $BKP_TEST_PG_BIN, else the newest under
+  // /usr/lib/postgresql.
   std::filesystem::path bin_dir = {};
   // Lines for postgresql.conf: "wal_level = logical".
   std::vector<std::string> settings = {};

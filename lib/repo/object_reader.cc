@@ -77,7 +77,7 @@ Bytes open_frame(const FrameCipher& cipher, const ObjectLayout& layout, ByteView
     throw Error(ErrorCode::integrity, "its head is wrong");
   const Bytes compressed = cipher.open(stored.subspan(kFrameHead), index, last);
   Bytes plain = decompress_block(layout.header.codec, compressed, layout.header.frame_size);
-  if (!last && plain.size() != layout.header.frame_size)
+  if (last ? plain.empty() && index > 0 : plain.size() != layout.header.frame_size)
     throw Error(ErrorCode::integrity, "it is too short");
   return plain;
 }

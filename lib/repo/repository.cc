@@ -255,12 +255,10 @@ void Repository::commit(const Manifest& manifest, std::string_view stem, unsigne
     abandon(stem, names);
     throw;
   }
-  for (const CopyOutcome& copy : copies) {
-    if (copy.ok())
-      remove_quietly(copy.storage, {heartbeat_name(stem)});
-    else
-      abandon_in(copy.storage, stem, names);
-  }
+  // Where the copy failed, the heartbeat stays: it leads the next run that reaches that storage to
+  // what is left there. To ask now would be to wait for a storage that may be dead.
+  for (const CopyOutcome& copy : copies)
+    if (copy.ok()) remove_quietly(copy.storage, {heartbeat_name(stem)});
 }
 
 void Repository::remove_quietly(const std::string& storage,

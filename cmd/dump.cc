@@ -25,11 +25,24 @@ std::string summary(const BackupRecord& backup) {
                      format_duration(std::chrono::duration<double>(backup.duration_seconds)));
 }
 
+// For the record of runs.
+std::string told_in_one_line(const std::vector<DumpResult>& results) {
+  std::string line;
+  for (const DumpResult& result : results) {
+    if (!line.empty()) line += "; ";
+    line += "'" + result.backup.database + "': ";
+    line += result.error ? result.error->message()
+                         : result.backup.id + " " + std::string(to_text(result.backup.status));
+  }
+  return line;
+}
+
 int run_dump(const DumpOptions& options, Session& session) {
   if (options.all && !options.databases.empty())
     throw Error(ErrorCode::usage, "'--all' and '--db' exclude each other");
   Context context = session.context();
   const std::vector<DumpResult> results = dump(context, options);
+  session.set_summary(told_in_one_line(results));
   if (session.output().json()) {
     session.output().document(dump_json(results));
     return dump_exit_code(results);

@@ -159,6 +159,7 @@ std::vector<SetupStep> make_configuration(const InitOptions& options, Session& s
     session.config();
   } catch (...) {
     fs::remove(config_file, ignored);
+    if (steps.front().outcome == Outcome::made) fs::remove(answers.env_file, ignored);
     throw;
   }
   return steps;

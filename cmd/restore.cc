@@ -63,6 +63,7 @@ int run_restore(const RestoreOptions& given, Session& session) {
   Context context = session.context();
   const RestoreResult result =
       restore(context, {backup, *options.into, options.jobs, options.reason});
+  session.set_summary(backup.id + " into '" + *options.into + "'");
   for (const std::string& warning : result.warnings) session.log().warning(warning);
   Output& output = session.output();
   if (output.json()) {

@@ -82,7 +82,7 @@ struct Session::State {
   SystemClock clock;
   std::string host = host_name();
   std::string run_id = Uuid::random().text();
-  std::string subject;
+  std::string summary;
   std::optional<Config> config;
   Secrets secrets = Secrets::optional;
   std::vector<Lock> locks;
@@ -102,9 +102,7 @@ struct Session::State {
     return run;
   }
 
-  std::string alert_key() const {
-    return std::string(start.command.alert) + ":" + config->cluster + ":" + subject;
-  }
+  std::string alert_key() const { return std::string(start.command.alert) + ":" + config->cluster; }
 
   AlertRecord alert_of(const Error& error) const {
     AlertRecord alert;
@@ -137,7 +135,7 @@ int Session::carry_out(const Run& run) {
   try {
     if (command.lock != nullptr) take_lock(command.lock);
     const int code = run(*this);
-    end(code, "");
+    end(code, state_->summary);
     if (code == 0 && command.alert != nullptr)
       catalog().resolve_alert(state_->alert_key(), clock().now());
     return code;
@@ -207,7 +205,7 @@ void Session::report(const Error& error) {
 const std::string& Session::actor() const { return state_->start.globals.actor; }
 const std::string& Session::host() const { return state_->host; }
 const std::string& Session::run_id() const { return state_->run_id; }
-void Session::set_subject(std::string subject) { state_->subject = std::move(subject); }
+void Session::set_summary(std::string summary) { state_->summary = std::move(summary); }
 
 void Session::take_lock(const std::string& name) {
   const Config& settings = config(Secrets::optional);

@@ -56,9 +56,8 @@ class Session {
   const std::string& actor() const;
   const std::string& host() const;
   const std::string& run_id() const;  // of the record
-  // What the command works on (a database): names the alert of a failure, so that a later success
-  // with the same resolves it.
-  void set_subject(std::string subject);
+  // What came of it, for the record of a run that ends by itself.
+  void set_summary(std::string summary);
 
   // The lock NAME of this cluster on this host, held until the session ends, waiting as --wait
   // says.

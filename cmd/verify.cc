@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 
@@ -84,6 +85,9 @@ int run_verify(const VerifyOptions& options, Session& session) {
   if (request.backups.empty()) session.log().info("there is no backup to verify");
   Context context = session.context();
   const std::vector<VerifyResult> results = verify(context, request);
+  const auto bad = std::count_if(results.begin(), results.end(),
+                                 [](const VerifyResult& result) { return !result.good(); });
+  session.set_summary(fmt::format("{} verified, {} of them not good", results.size(), bad));
   if (session.output().json())
     session.output().document(verify_json(results));
   else

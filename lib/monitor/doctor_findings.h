@@ -25,7 +25,11 @@ inline Findings examined(const std::string& subject,
   try {
     check(found);
   } catch (const Error& error) {
-    found.push_back(failure(subject, error.message(), error.hint()));
+    // Storages begin their messages with their own name, which the subject has said already.
+    const std::string said = subject + ": ";
+    const std::string& message = error.message();
+    found.push_back(failure(
+        subject, message.starts_with(said) ? message.substr(said.size()) : message, error.hint()));
   } catch (const std::exception& error) {
     found.push_back(failure(subject, error.what(), ""));
   }

@@ -38,6 +38,10 @@ struct HttpRequest {
   std::optional<std::chrono::milliseconds> stall;  // this request's own
   std::optional<std::chrono::milliseconds> limit;  // of the whole exchange
   OnSignal on_signal = OnSignal::stop;
+  // Over a kept connection that turns out to be closed a request is sent again without a word, as
+  // the server cannot have read it; but one that was cut there looks the same. Once: a new
+  // connection, and so never again.
+  enum class Repeat { if_connection_was_stale, never } repeat = Repeat::if_connection_was_stale;
 };
 
 struct HttpHead {

@@ -72,6 +72,8 @@ void HttpExchange::configure(const HttpRequest& request, const HttpOptions& opti
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  if (request.repeat == HttpRequest::Repeat::never)
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // or a hung resolver would hold up a stop
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,

@@ -103,6 +103,7 @@ HttpRequest S3Client::signed_request(const S3Request& request, const S3Digests& 
   out.stall = request.patience.stall;
   out.limit = request.patience.limit;
   out.on_signal = request.patience.on_signal;
+  out.repeat = request.repeat;
   return out;
 }
 

@@ -42,6 +42,7 @@ struct S3Request {
   // work, and then send() returns status 0 instead of trying again.
   std::function<bool()> settled;
   S3Patience patience;
+  HttpRequest::Repeat repeat = HttpRequest::Repeat::if_connection_was_stale;
 };
 
 // Thread-safe. Everything that it throws names the storage.

@@ -98,6 +98,7 @@ HttpResponse S3Writer::try_put(ByteView body, const S3Digests& digests, bool con
 void S3Writer::begin() {
   S3Request create = request("POST");
   create.query = {{"uploads", ""}};
+  create.repeat = HttpRequest::Repeat::never;  // each try begins an upload
   create.settled = [this] {
     strays_ = true;
     return false;

@@ -21,10 +21,18 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 
-HttpRequest get(const std::string& url) { return {"GET", url, {}, {}, {}, {}, OnSignal::stop}; }
+HttpRequest get(const std::string& url) {
+  HttpRequest request;
+  request.method = "GET";
+  request.url = url;
+  return request;
+}
 
 HttpRequest put(const std::string& url, std::vector<ByteView> body) {
-  return {"PUT", url, {}, std::move(body), {}, {}, OnSignal::stop};
+  HttpRequest request = get(url);
+  request.method = "PUT";
+  request.body = std::move(body);
+  return request;
 }
 
 template <typename Call>
@@ -112,6 +120,30 @@ TEST_CASE("connections are used again, and a closed one is replaced") {
   for (int i = 0; i < 4; ++i) CHECK(client.send(put(server.url(), {body})).status == 200);
   CHECK(served == 4);
   CHECK(server.connections() == (hang_up ? 4 : 1));
+}
+
+TEST_CASE("a request that must not be repeated is not, whatever became of a kept connection") {
+  const auto repeat =
+      GENERATE(HttpRequest::Repeat::if_connection_was_stale, HttpRequest::Repeat::never);
+  std::atomic<int> posts = 0;
+  ScriptedServer server([&](Connection& connection) {
+    for (std::string request; !(request = connection.read_request()).empty();) {
+      if (request.starts_with("POST") && ++posts == 1) return;
+      connection.answer(200, "");
+    }
+  });
+  HttpClient client;
+  client.send(get(server.url()));
+  HttpRequest request = get(server.url());
+  request.method = "POST";
+  request.repeat = repeat;
+  if (repeat == HttpRequest::Repeat::never) {
+    CHECK(failure_of([&] { client.send(request); }) == Kind::exchange);
+    CHECK(posts == 1);
+  } else {
+    CHECK(client.send(request).status == 200);
+    CHECK(posts == 2);
+  }
 }
 
 TEST_CASE("a HEAD has no body whatever its length says") {
@@ -297,4 +329,15 @@ TEST_CASE("requests of several threads do not disturb each other") {
   }
   CHECK(right == 80);
   CHECK(server.connections() <= 80);
+}
+
+TEST_CASE("a Date header is a moment, and anything else is none") {
+  CHECK(format_utc(parse_http_date("Fri, 24 May 2013 01:02:03 GMT").value()) ==
+        "2013-05-24T01:02:03.000000Z");
+  for (const char* text : {"", "24 May 2013 01:02:03 GMT", "Fri, 24 May 2013 01:02:03 UTC",
+                           "Fri, 24 anM 2013 01:02:03 GMT", "Fri, 32 May 2013 01:02:03 GMT",
+                           "Fri, 24 May 2013 25:02:03 GMT", "Friday, 24-May-13 01:02:03 GMT"}) {
+    INFO(text);
+    CHECK_FALSE(parse_http_date(text));
+  }
 }

@@ -135,7 +135,7 @@ std::string shorten(std::string_view text, std::size_t width) {
 }
 
 std::string paint(std::string_view text, Colour colour, bool colours) {
-  if (!colours || colour == Colour::plain) return std::string(text);
+  if (!colours || colour == Colour::plain || text.empty()) return std::string(text);
   const char* code = colour == Colour::good    ? "32"
                      : colour == Colour::warn  ? "33"
                      : colour == Colour::bad   ? "31"

@@ -62,11 +62,14 @@ void leave_root(const std::filesystem::path& config_file) {
 
 void make_directory_of(const std::filesystem::path& directory, const std::string& user,
                        unsigned mode) {
-  if (std::filesystem::is_directory(directory)) return;
-  std::error_code failure;
+  std::error_code ignored;
+  struct stat status {};
+  const bool there = ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  // An empty one of root's was made for this (by a package, by hand); any other stays as it is.
+  if (there && (status.st_uid != 0 || !std::filesystem::is_empty(directory, ignored))) return;
   if (directory.has_parent_path())
-    std::filesystem::create_directories(directory.parent_path(), failure);
-  if (::mkdir(directory.c_str(), mode) != 0 && errno != EEXIST)
+    std::filesystem::create_directories(directory.parent_path(), ignored);
+  if (!there && ::mkdir(directory.c_str(), mode) != 0)
     throw_errno("cannot create directory '" + directory.string() + "'");
   if (!is_root()) return;
   const passwd& entry = known_user(user);

@@ -20,7 +20,8 @@ void leave_root(const std::filesystem::path& config_file);
 void become_user(const std::string& user);
 
 // As root: makes `directory` and its missing parents; the last one belongs to `user`, mode `mode`.
-// A directory that is there stays as it is. As another user: plain creation.
+// A directory that is there stays as it is, but for an empty one of root's, which is given to
+// `user`. As another user: plain creation.
 void make_directory_of(const std::filesystem::path& directory, const std::string& user,
                        unsigned mode);
 

@@ -190,7 +190,12 @@ Repository& Session::repository() {
 
 const Clock& Session::clock() const { return state_->clock; }
 Log& Session::log() { return state_->log; }
-Output& Session::output() { return state_->output; }
+
+Output& Session::output() {
+  state_->log.clear();  // a result is not written behind the bar
+  return state_->output;
+}
+
 Context Session::context() {
   return {config(), repository(), catalog(), clock(), log(), actor(), run_id()};
 }

@@ -1,6 +1,7 @@
 // What a user sees when something is wrong: the program itself, against a server of its own.
-#include <grp.h>
+#include <fcntl.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,4 +251,45 @@ TEST_CASE("a dump comes back as a database, and a new host finds it with the key
   CHECK(refused.code == 2);
   CHECK(refused.err.find("its key file is not at") != std::string::npos);
   CHECK_FALSE(fs::exists(desk.path() + "/keys.toml"));
+}
+
+TEST_CASE("a run that changes something is on record, and its failure is an alert until it works") {
+  Desk desk;
+  const auto catalog = [&desk] {
+    return Catalog(open_sql_database("sqlite:" + desk.path() + "/catalog.db"));
+  };
+  desk.edit("dbname=shop", "dbname=gone");
+  CHECK(desk.bkp("dump --note 'the first'").code == 1);
+  {
+    const Catalog failed = catalog();
+    const std::vector<RunRecord> runs = failed.runs(10);
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].command == "dump");
+    CHECK(runs[0].arguments.ends_with("dump --note 'the first'"));
+    CHECK(runs[0].exit_code == 1);
+    CHECK(runs[0].message.find("\"gone\" does not exist") != std::string::npos);
+    CHECK(runs[0].finished_at);
+    const std::vector<AlertRecord> alerts = failed.alerts(AlertState::open);
+    REQUIRE(alerts.size() == 1);
+    CHECK(alerts[0].type == "BACKUP_FAILURE");
+    CHECK(alerts[0].run_id == runs[0].id);
+  }
+  desk.undo();
+  CHECK(desk.bkp("dump").code == 0);
+  CHECK(desk.bkp("list").code == 0);
+  const Catalog good = catalog();
+  CHECK(good.runs(10).size() == 2);  // list changes nothing
+  CHECK(good.alerts(AlertState::open).empty());
+}
+
+TEST_CASE("one dump runs at a time, and another one can wait for it") {
+  Desk desk;
+  Fd lock(::open((desk.path() + "/shop-dump.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  REQUIRE(::fchmod(lock.get(), 0666) == 0);
+  REQUIRE(::flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
+  const Ended refused = desk.bkp("dump");
+  CHECK(refused.err.starts_with("bkp: error: another run holds the lock 'shop-dump'"));
+  CHECK(refused.code == 5);
+  lock.close();
+  CHECK(desk.bkp("dump --wait 10s").code == 0);
 }

@@ -1,8 +1,5 @@
-# `cmake --install build`: the program, its man pages, completions, and examples to copy from.
-if(TARGET bkp)
-  install(TARGETS bkp)
-endif()
-
+# What `cmake --install build` puts beside the program: man pages, completions, and examples to copy
+# from.
 file(GLOB man_pages CONFIGURE_DEPENDS man/*.[1-8])
 foreach(page ${man_pages})
   string(REGEX REPLACE ".*\\." "" section ${page})

@@ -381,6 +381,19 @@ TEST_CASE("a file that failed no longer protects a leg that takes nothing") {
   CHECK(good.has(data));
 }
 
+TEST_CASE("a file is waited for, however slow its disk") {
+  Fate local, good;
+  Ways slow;
+  slow.at_write = [](std::size_t block, const std::stop_token&) {
+    if (block == 5) std::this_thread::sleep_for(250ms);  // well past `stall`
+  };
+  const Bytes data = some_data(30 * kBlock);
+  const auto results =
+      send(data, {file("local", local, slow), remote("good", good)}, options(20ms));
+  CHECK(results[0].ok());
+  CHECK(local.has(data));
+}
+
 TEST_CASE("a slow line is not a dead one: a sink that advances is not dropped") {
   class SlowLine final : public FakeSink, public Advancing {
    public:

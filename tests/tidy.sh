@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# clang-tidy over every source of the library and the program (some minutes; not part of run.sh).
+#   tests/tidy.sh [FILE...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -d build-dev ] || cmake --preset dev >/dev/null
+[ $# -gt 0 ] || mapfile -t files < <(find lib cmd -name '*.cc' | sort)
+printf '%s\n' "${@:-${files[@]}}" |
+  xargs -d '\n' -P "$(nproc)" -n 4 clang-tidy -p build-dev --quiet 2> >(grep -vE 'warnings? generated' >&2)

@@ -128,14 +128,14 @@ class Walk {
 
 }  // namespace
 
-LocalStorage::LocalStorage(std::string name, fs::path root)
-    : name_(std::move(name)), root_(root.lexically_normal()) {
+LocalStorage::LocalStorage(std::string name, fs::path root, UnfinishedFile unfinished)
+    : name_(std::move(name)), root_(root.lexically_normal()), unfinished_(unfinished) {
   if (!root_.has_filename()) root_ = root_.parent_path();
 }
 
 std::unique_ptr<Sink> LocalStorage::create(std::string_view name, CreateOptions options) {
   check_object_name(name);
-  return make_local_sink({name_, root_, root_ / name, std::move(options)});
+  return make_local_sink({name_, root_, root_ / name, std::move(options), unfinished_});
 }
 
 std::unique_ptr<Source> LocalStorage::open(std::string_view name, Range range) {

@@ -9,13 +9,18 @@
 
 namespace bkp {
 
+// What a file is while it is written: without a name, so that not even a kill leaves anything, but
+// with a temporary name on file systems that have no such files (and where tests ask for it).
+enum class UnfinishedFile { unnamed, named };
+
 // The root directory must exist (init makes it): a missing one means a disk that is not mounted,
 // and is StorageUnreachable for every method, never "no objects". Directories below it are made
 // and, once empty, removed as objects come and go. Sinks are Rereadable, also after a failed write
 // and after finish(). Entries that are not regular files with an object's name are passed over.
 class LocalStorage final : public Storage {
  public:
-  LocalStorage(std::string name, std::filesystem::path root);
+  LocalStorage(std::string name, std::filesystem::path root,
+               UnfinishedFile unfinished = UnfinishedFile::unnamed);
 
   std::unique_ptr<Sink> create(std::string_view name, CreateOptions options) override;
   std::unique_ptr<Source> open(std::string_view name, Range range = {}) override;
@@ -30,6 +35,7 @@ class LocalStorage final : public Storage {
 
   std::string name_;
   std::filesystem::path root_;
+  UnfinishedFile unfinished_;
 };
 
 }  // namespace bkp

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/fd.h"
-#include "storage/storage.h"
+#include "storage/local.h"
 
 namespace bkp {
 
@@ -37,6 +37,7 @@ struct LocalTarget {
   std::filesystem::path root;
   std::filesystem::path path;
   CreateOptions options;
+  UnfinishedFile unfinished;
 };
 std::unique_ptr<Sink> make_local_sink(LocalTarget target);
 

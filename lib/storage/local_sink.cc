@@ -70,10 +70,7 @@ class LocalSink final : public Sink, public Rereadable {
     check_stop();
     if (!file_) open_temporary();
     if (::fsync(file_.get()) != 0) fail("sync", target_.path);
-    if (target_.options.if_exists == IfExists::replace)
-      replace();
-    else
-      place();
+    commit();
     placed_ = true;
     sync_local_directory(target_.storage, target_.path.parent_path());
   }
@@ -116,7 +113,9 @@ class LocalSink final : public Sink, public Rereadable {
       if (!make_directories(target_.storage, target_.root, directory)) {
         errno = ENOENT;
       } else {
-        file_ = Fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
+        errno = EOPNOTSUPP;
+        if (target_.unfinished == UnfinishedFile::unnamed)
+          file_ = Fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
         if (!file_ && errno != ENOENT && errno != ENOSPC && errno != EDQUOT && errno != EACCES)
           open_named();
       }
@@ -147,32 +146,37 @@ class LocalSink final : public Sink, public Rereadable {
     flushed_ = written_;
   }
 
-  void replace() {
-    if (temporary_.empty()) {
-      const fs::path temporary = temporary_name();
-      if (link_to(temporary) != 0) fail("write", target_.path);
-      temporary_ = temporary;
+  // A file without a name does not keep its directory: another run's remove() may have pruned it.
+  void commit() {
+    const bool guarded = target_.options.if_exists == IfExists::fail;
+    for (int attempt = 0; (guarded ? place() : replace()) != 0; ++attempt) {
+      if (errno == EEXIST && guarded) return accept_existing();
+      if (errno != ENOENT || attempt == kPruneRaces) fail("write", target_.path);
+      require_root_directory(target_.storage, target_.root);
+      make_directories(target_.storage, target_.root, target_.path.parent_path());
     }
-    if (::rename(temporary_.c_str(), target_.path.c_str()) != 0) fail("write", target_.path);
   }
 
-  // Never over an existing file: the kernel decides which of two writers comes first.
-  void place() {
+  // As rename(2): 0, or -1 with errno.
+  int replace() {
     if (temporary_.empty()) {
-      if (link_to(target_.path) == 0) return;
-    } else {
-      if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.path.c_str(),
-                      RENAME_NOREPLACE) == 0)
-        return;
-      if (errno == EINVAL || errno == ENOSYS) {  // NFS, older kernels
-        if (::link(temporary_.c_str(), target_.path.c_str()) == 0) {
-          ::unlink(temporary_.c_str());
-          return;
-        }
-      }
+      const fs::path temporary = temporary_name();
+      if (link_to(temporary) != 0) return -1;
+      temporary_ = temporary;
     }
-    if (errno != EEXIST) fail("write", target_.path);
-    accept_existing();
+    return ::rename(temporary_.c_str(), target_.path.c_str());
+  }
+
+  // The same, but never over an existing file: the kernel decides which of two writers comes first.
+  int place() const {
+    if (temporary_.empty()) return link_to(target_.path);
+    if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.path.c_str(),
+                    RENAME_NOREPLACE) == 0)
+      return 0;
+    if (errno != EINVAL && errno != ENOSYS) return -1;  // NFS, older kernels
+    if (::link(temporary_.c_str(), target_.path.c_str()) != 0) return -1;
+    ::unlink(temporary_.c_str());
+    return 0;
   }
 
   void accept_existing() {

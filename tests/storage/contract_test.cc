@@ -16,7 +16,8 @@ class MemoryDriver {
   bkp::test::MemoryStorage storage_;
 };
 
-class LocalDriver {
+template <bkp::UnfinishedFile kUnfinished>
+class DirectoryDriver {
  public:
   bkp::Storage& storage() { return storage_; }
   // Everything on the disk that is neither an object nor a directory on the way to one.
@@ -33,10 +34,13 @@ class LocalDriver {
 
  private:
   bkp::TemporaryDirectory directory_{std::filesystem::temp_directory_path(), "bkp-local-"};
-  bkp::LocalStorage storage_{"local", directory_.path()};
+  bkp::LocalStorage storage_{"local", directory_.path(), kUnfinished};
 };
+
+using LocalDriver = DirectoryDriver<bkp::UnfinishedFile::unnamed>;
+using NamedLocalDriver = DirectoryDriver<bkp::UnfinishedFile::named>;
 
 }  // namespace
 
-#define STORAGE_FIXTURES MemoryDriver, LocalDriver
+#define STORAGE_FIXTURES MemoryDriver, LocalDriver, NamedLocalDriver
 #include "storage/contract.h"

@@ -116,6 +116,33 @@ TEST_CASE("remove takes the temporary files of its names and the directories lef
   CHECK(fs::exists(fixture.root));
 }
 
+TEST_CASE("a directory that is pruned under a writer comes back") {
+  Fixture fixture;
+  const IfExists if_exists = GENERATE(IfExists::fail, IfExists::replace);
+  CreateOptions options;
+  options.if_exists = if_exists;
+  write_object(fixture.storage, "a/b/other", as_bytes("x"));
+  const auto sink = fixture.storage.create("a/b/o", options);
+  sink->write(as_bytes("content"));
+  fixture.storage.remove(Files{"a/b/other"});
+  sink->finish();
+  CHECK(read_object(fixture.storage, "a/b/o") == to_bytes("content"));
+  CHECK(fixture.files() == Files{"a", "a/b", "a/b/o"});
+}
+
+TEST_CASE("where a file needs a name while it is written, it is a temporary one beside its place") {
+  Fixture fixture;
+  LocalStorage storage("local", fixture.root, UnfinishedFile::named);
+  const auto sink = storage.create("a/o", {});
+  sink->write(as_bytes("x"));
+  REQUIRE(fixture.files().size() == 2);
+  const std::string name = fixture.files()[1];
+  CHECK(name.size() == std::string("a/o.01234567.tmp").size());
+  CHECK_THAT(name, Catch::StartsWith("a/o.") && Catch::EndsWith(".tmp"));
+  sink->finish();
+  CHECK(fixture.files() == Files{"a", "a/o"});
+}
+
 TEST_CASE("remove spares files whose names only look alike") {
   Fixture fixture;
   const Files spared{"a/o.0123456.tmp", "a/o.01234567.tmpx", "a/o.0123456G.tmp",

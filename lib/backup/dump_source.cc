@@ -91,7 +91,12 @@ DumpSource::DumpSource(const Context& context, const std::string& database)
 
 DumpSource::~DumpSource() = default;
 
-std::size_t DumpSource::read(std::span<std::byte> out) { return state_->archive->read(out); }
+std::size_t DumpSource::read(std::span<std::byte> out) {
+  const std::size_t count = state_->archive->read(out);
+  // The stream is over, but slow storages may take long over the rest of it.
+  if (count == 0) state_->snapshot.reset();
+  return count;
+}
 
 std::string DumpSource::current_table() const { return state_->archive->current_table(); }
 

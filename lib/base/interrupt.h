@@ -32,10 +32,11 @@ class StopScope {
 
  private:
   std::stop_token before_;
+  int shields_before_;
 };
 
 // While one lives, this thread does not see any of that: cleaning up after it must itself not be
-// stopped by it.
+// stopped by it. (A StopScope begun under it counts again: cleaning up may have a limit.)
 class InterruptShield {
  public:
   InterruptShield() noexcept;

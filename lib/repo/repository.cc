@@ -47,6 +47,30 @@ std::size_t count_ok(const std::vector<CopyOutcome>& copies) {
                                                 [](const CopyOutcome& copy) { return copy.ok(); }));
 }
 
+// Does `work` for all storages at once, whatever signal came; for one that does not answer soon it
+// is left to the next run's sweep.
+void clean_up_in(const std::vector<std::string>& storages,
+                 const std::function<void(const std::string&)>& work) noexcept {
+  const InterruptShield shield;
+  try {
+    std::vector<Leg> legs;
+    // This one is done at once, and from then on the patience with the others is limited.
+    legs.push_back({"", [](std::stop_token) { return std::make_unique<NullSink>(); }});
+    for (const std::string& storage : storages)
+      legs.push_back({storage, [&work, &storage](std::stop_token stop) {
+                        const InterruptShield from_signals;
+                        const StopScope scope(std::move(stop));
+                        work(storage);
+                        return std::make_unique<NullSink>();
+                      }});
+    FanOut all(std::move(legs), {});
+    all.finish();
+    all.wait();
+  } catch (const std::exception&) {
+    // The heartbeat stays where this failed, and whoever finds it removes the rest.
+  }
+}
+
 ExpectedObject expect(const Manifest& manifest, std::size_t object, const KeyRing& keys) {
   ExpectedObject expected;
   expected.stored = manifest.objects[object];
@@ -257,8 +281,12 @@ void Repository::commit(const Manifest& manifest, std::string_view stem, unsigne
   }
   // Where the copy failed, the heartbeat stays: it leads the next run that reaches that storage to
   // what is left there. To ask now would be to wait for a storage that may be dead.
+  std::vector<std::string> whole;
   for (const CopyOutcome& copy : copies)
-    if (copy.ok()) remove_quietly(copy.storage, {heartbeat_name(stem)});
+    if (copy.ok()) whole.push_back(copy.storage);
+  clean_up_in(whole, [this, stem](const std::string& storage) {
+    remove_quietly(storage, {heartbeat_name(stem)});
+  });
 }
 
 void Repository::remove_quietly(const std::string& storage,
@@ -273,7 +301,6 @@ void Repository::remove_quietly(const std::string& storage,
 
 void Repository::abandon_in(const std::string& storage, std::string_view stem,
                             const std::vector<std::string>& objects) noexcept {
-  const InterruptShield shield;
   try {
     Storage& from = *state_->find(storage);
     std::vector<std::string> names = objects;
@@ -289,7 +316,8 @@ void Repository::abandon_in(const std::string& storage, std::string_view stem,
 }
 
 void Repository::abandon(std::string_view stem, const std::vector<std::string>& objects) noexcept {
-  for (const std::string& name : state_->names) abandon_in(name, stem, objects);
+  clean_up_in(state_->names,
+              [&](const std::string& storage) { abandon_in(storage, stem, objects); });
 }
 
 // --- reading ------------------------------------------------------------------------------------

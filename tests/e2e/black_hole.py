@@ -65,6 +65,17 @@ class BlackHole(Story):
                          self.postgres.sql('SELECT count(*) FROM filler', 'shop'))
         self.assert_healed(bkp, proxies)
 
+    def test_clouds_that_no_packet_reaches(self):
+        """both clouds swallow connections: the same"""
+        bkp, proxies = self.two_clouds()
+        deaf = self.new_deaf_port()
+        for name in ('r2', 'b2'):
+            bkp.move_s3(name, deaf)
+        self.assert_local_alone(bkp)
+        for name, proxy in zip(('r2', 'b2'), proxies):
+            bkp.move_s3(name, proxy.port)
+        self.assert_healed(bkp, proxies)
+
     def test_clouds_that_refuse(self):
         """one cloud answers 503, the other hangs up on everyone: the same"""
         bkp, proxies = self.two_clouds()
@@ -81,14 +92,15 @@ class BlackHole(Story):
         running = bkp.start('dump')
         wait_until(lambda: running.ended() or running.children('pg_dump'), 'start of pg_dump')
         wait_until(lambda: running.ended() or not running.children('pg_dump'), 'end of pg_dump')
-        wait_until(lambda: running.ended() or self.sessions() == '0', 'end of the snapshot', 5)
+        wait_until(lambda: running.ended() or self.snapshots() == '0', 'end of the snapshot', 5)
         self.assertFalse(running.ended(), 'the clouds were not waited for at all')
         result = running.wait(PATIENCE)
         self.told(result, 3, "no copy in 'r2'", "no copy in 'b2'")
         self.assert_healed(bkp, proxies)
 
-    def sessions(self):
-        return self.postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'")
+    def snapshots(self):
+        return self.postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'"
+                                 " AND xact_start IS NOT NULL")
 
     def test_too_few_copies(self):
         """with copies.minimum = 2 the dump fails, exit 1, and nothing stays anywhere"""
@@ -114,7 +126,7 @@ class BlackHole(Story):
         bkp, proxies = self.two_clouds()
         bkp.ok('dump')
         bkp.edit('^# read_order = .*', 'read_order = ["r2", "b2", "local"]')
-        proxies[0].mode('blackhole')
+        bkp.move_s3('r2', self.new_deaf_port())
         restored = bkp.json('restore', 'latest', '--into', self.dropped_afterwards('shop_again'),
                             timeout=PATIENCE)
         self.assertEqual(restored['source_storage'], 'b2')

@@ -23,7 +23,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
-from servers import (OWNER, FaultProxy, Postgres, Rgw, environment, make_directory, owner_command,
+from servers import (OWNER, DeafPort, FaultProxy, Postgres, Rgw, environment, make_directory, owner_command,
                      wait_until)
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -136,6 +136,11 @@ class Bkp:
         if initialise:
             self.ok('init')
         return bucket
+
+    def move_s3(self, name, port):
+        """The same storage behind another port."""
+        self.edit(f'(?<=name = "{name}"\ntype = "s3"\nendpoint = "http://127.0.0.1:)\\d+',
+                  str(port))
 
     # --- running
 
@@ -258,6 +263,11 @@ class Story(unittest.TestCase):
         proxy = FaultProxy(self.rgw.port, mode)
         self.addCleanup(proxy.stop)
         return proxy
+
+    def new_deaf_port(self):
+        deaf = DeafPort()
+        self.addCleanup(deaf.stop)
+        return deaf.port
 
     def dropped_afterwards(self, database):
         self.addCleanup(self.postgres.sql, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')

@@ -174,6 +174,24 @@ class Rgw:
             return False
 
 
+class DeafPort:
+    """A port that no connection can be made to and nothing comes back from: its queue is full."""
+
+    def __init__(self):
+        self.listener = socket.socket()
+        self.listener.bind(('127.0.0.1', 0))
+        self.listener.listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.waiting = [socket.socket() for _ in range(4)]
+        for client in self.waiting:
+            client.setblocking(False)
+            client.connect_ex(('127.0.0.1', self.port))
+
+    def stop(self):
+        for client in [self.listener, *self.waiting]:
+            client.close()
+
+
 class FaultProxy:
     """fault_proxy.py in front of a port: see there for its modes."""
 

@@ -307,7 +307,15 @@ std::string prove_copy(Storage& storage, const ExpectedObject& expected, Seals s
     ObjectReader reader(expected, {{"this copy", std::shared_ptr<Storage>(&storage, [](auto*) {})}},
                         pool);
     NullSink nothing;
-    reader.read_all(nothing);
+    try {
+      reader.read_all(nothing);
+    } catch (const Error& error) {
+      const std::vector<BadCopy> bad = reader.bad_copies();
+      if (error.code() != ErrorCode::integrity || bad.empty()) throw;
+      const std::string& problem = bad.front().problem;
+      if (problem.find(name) != std::string::npos) throw Error(ErrorCode::integrity, problem);
+      throw damage(name, problem);
+    }
   };
   try {
     if (!has_right_digest(storage, expected.stored)) {

@@ -79,8 +79,9 @@ constexpr const char* kExitCodes =
 std::string option_heading(const CLI::Option& option) {
   if (option.get_positional()) return option.get_name(true) + (repeats(option) ? "..." : "");
   std::string out;
-  for (const std::string& name : option.get_snames()) out += "-" + name + ", ";
-  for (const std::string& name : option.get_lnames()) out += "--" + name;
+  const auto add = [&out](const std::string& name) { out += (out.empty() ? "" : ", ") + name; };
+  for (const std::string& name : option.get_snames()) add("-" + name);
+  for (const std::string& name : option.get_lnames()) add("--" + name);
   if (!is_flag(option)) out += " " + option.get_type_name();
   if (!is_flag(option) && repeats(option)) out += "...";
   return out;
@@ -100,8 +101,8 @@ std::string usage_line(const CLI::App& app) {
 std::string overview() {
   std::string out =
       "usage: bkp [-c FILE] [--json] [-v|-q] [--no-color] COMMAND ...\n"
-      "Backs up a multi-tenant PostgreSQL cluster into several storages, proves the copies,\n"
-      "and brings back a cluster, a database or one tenant.\n";
+      "Backs up PostgreSQL databases into several storages at once, proves the copies, and\n"
+      "brings databases back, compared with what was dumped.\n";
   std::string_view group;
   for (const Command& command : commands()) {
     if (group != command.group) out += fmt::format("\n{}\n", command.group);

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <mutex>
 #include <thread>
 
 #include "base/interrupt.h"
@@ -74,9 +75,16 @@ TEST_CASE("an answer has a status, headers with lower-case names, and a body") {
 }
 
 TEST_CASE("a body is sent with its length and without asking first") {
-  std::string seen;
+  std::mutex mutex;
+  std::string last;
   ScriptedServer server([&](Connection& connection) {
-    while (!(seen = connection.read_request()).empty()) connection.answer(200, "");
+    for (std::string request; !(request = connection.read_request()).empty();) {
+      {
+        const std::lock_guard lock(mutex);
+        last = request;
+      }
+      connection.answer(200, "");
+    }
   });
   HttpClient client;
   const Bytes large = sample_bytes(3'000'000);
@@ -84,8 +92,9 @@ TEST_CASE("a body is sent with its length and without asking first") {
     return request.substr(request.find("\r\n\r\n") + 4);
   };
   const auto check = [&](const HttpRequest& request, const std::string& body) {
-    std::string copy;
     CHECK(client.send(request).status == 200);
+    const std::lock_guard lock(mutex);
+    const std::string& seen = last;
     CHECK(body_of(seen) == body);
     CHECK_THAT(seen, Catch::Contains(fmt::format("Content-Length: {}\r\n", body.size())));
     for (const char* absent : {"Expect", "Transfer-Encoding", "Content-Type"})

@@ -146,14 +146,15 @@ GetResult run_streamed(Context& context, const Plan& plan, const std::string& co
 }
 
 GetResult run_spooled(Context& context, const Plan& plan, const std::string& conninfo) {
-  const TemporaryDirectory spool(context.config.spool_dir, "bkp_restore_");
   RestoreArguments arguments;
   arguments.conninfo = conninfo;
   arguments.jobs = plan.jobs;
-  arguments.archive = spool.path() / "archive.dump";
-  FileSink file(arguments.archive);
-  GetResult result = context.repository.get(plan.manifest, read_order(context), file);
+  arguments.archive = "/dev/stdin";
+  SpoolFile spool(context.config.spool_dir);
+  GetResult result = context.repository.get(plan.manifest, read_order(context), spool);
   ProcessOptions options = restore_process(plan.tools, arguments);
+  options.input = ProcessOptions::Input::file;
+  options.input_file = spool.take();
   options.output = ProcessOptions::Output::discard;
   Process process(std::move(options));
   require_success(process);

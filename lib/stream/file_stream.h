@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "base/fd.h"
@@ -24,15 +25,18 @@ class FileSource final : public Source {
   std::string name_;
 };
 
-// A new private file (0600) that only this process's children are to read: not synced. Destroyed
-// unfinished, the file stays to its directory's owner.
-class FileSink final : public Sink {
+// A file without a name in a directory, for what must not stay there: it is gone with its last
+// descriptor, however this process ends. Not synced.
+class SpoolFile final : public Sink {
  public:
-  // Throws Error(failed) when the file exists or cannot be created.
-  explicit FileSink(const std::filesystem::path& path);
+  // Throws Error(failed).
+  explicit SpoolFile(const std::filesystem::path& directory);
 
   void write(ByteView data) override;
-  void finish() override;
+  void finish() override {}
+  // The descriptor, for a child to read from: as its standard input it can be opened again there,
+  // as often as needed, under the name /dev/stdin.
+  std::shared_ptr<Fd> take() { return std::make_shared<Fd>(std::move(file_)); }
 
  private:
   Fd file_;

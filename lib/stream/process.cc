@@ -337,6 +337,8 @@ Process::Process(ProcessOptions options) : state_(std::make_unique<State>()) {
     input = make_wide_pipe();
     set_nonblocking(input.write_end);
     state.input.emplace(state, std::move(input.write_end));
+  } else if (options.input == ProcessOptions::Input::file) {
+    input.read_end = above_standard_streams(std::move(*options.input_file));
   } else {
     input.read_end = open_null();
   }

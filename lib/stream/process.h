@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "stream/stream.h"
 
 namespace bkp {
@@ -16,7 +17,8 @@ namespace bkp {
 struct ProcessOptions {
   std::vector<std::string> argv;  // argv[0] is a path or looked up in PATH
   std::vector<std::pair<std::string, std::string>> environment;  // added to the parent's own
-  enum class Input { none, pipe } input = Input::none;
+  enum class Input { none, pipe, file } input = Input::none;
+  std::shared_ptr<Fd> input_file;  // Input::file
   enum class Output { pipe, discard } output = Output::pipe;
   // From the start: read() and the waits throw Error(failed) after it, and the child dies with the
   // object.

@@ -222,6 +222,7 @@ DumpResult dump_one(Context& context, const DumpRequest& request, const std::str
     result.backup = record_of(manifest);
     add_copies(result.backup, manifest, copies);
     context.catalog.put_backup(result.backup);
+    context.repository.end_heartbeats(stem_of(manifest.objects.front().name), copies);
     context.catalog.resolve_alert(
         dump_alert(context, result.backup, "BACKUP_FAILURE", AlertSeverity::critical, "").dedup_key,
         context.clock.now());

@@ -279,8 +279,10 @@ void Repository::commit(const Manifest& manifest, std::string_view stem, unsigne
     abandon(stem, names);
     throw;
   }
-  // Where the copy failed, the heartbeat stays: it leads the next run that reaches that storage to
-  // what is left there. To ask now would be to wait for a storage that may be dead.
+}
+
+void Repository::end_heartbeats(std::string_view stem,
+                                const std::vector<CopyOutcome>& copies) noexcept {
   std::vector<std::string> whole;
   for (const CopyOutcome& copy : copies)
     if (copy.ok()) whole.push_back(copy.storage);

@@ -98,11 +98,15 @@ class Repository {
     std::uint64_t object_limit = std::uint64_t{64} << 30;  // stored bytes; smaller in tests
   };
   PutResult put(const PutOptions& options, Source& from);
-  // Writes the manifest to the storages of `copies` that are ok, then removes the heartbeats. The
-  // outcomes of those whose manifest could not be written change. Throws when fewer than `minimum`
-  // are left, having removed everything.
+  // Writes the manifest to the storages of `copies` that are ok: from then on the backup exists.
+  // The outcomes of those whose manifest could not be written change. Throws when fewer than
+  // `minimum` are left, having removed everything.
   void commit(const Manifest& manifest, std::string_view stem, unsigned minimum,
               std::vector<CopyOutcome>& copies);
+  // Removes the heartbeats beside whole copies, once the catalog knows the backup: until then they
+  // lead the next run to a backup that a killed one had made. (Where a copy failed, the heartbeat
+  // stays: it leads the next run that reaches that storage to what is left there.)
+  void end_heartbeats(std::string_view stem, const std::vector<CopyOutcome>& copies) noexcept;
   // Removes manifest, data objects and heartbeat under a stem, in that order, in every storage.
   void abandon(std::string_view stem, const std::vector<std::string>& objects) noexcept;
 

@@ -52,6 +52,7 @@ struct House {
     manifest.plain_sha256 = result.plain_sha256;
     copies = result.copies;
     repository->commit(manifest, put.stem, put.minimum, copies);
+    repository->end_heartbeats(put.stem, copies);
     return manifest;
   }
 

@@ -65,12 +65,13 @@ class Running:
         return self.process.poll() is not None
 
     def children(self, name):
-        """Process ids of its children that run the program `name`."""
+        """Process ids of its children that run the program `name`, not only to ask its version."""
         found = []
         for task in pathlib.Path(f'/proc/{self.pid}/task').glob('*/children'):
             with contextlib.suppress(OSError):
                 for pid in task.read_text().split():
-                    if pathlib.Path(f'/proc/{pid}/comm').read_text().strip() == name:
+                    words = pathlib.Path(f'/proc/{pid}/cmdline').read_text().split('\0')
+                    if words[0].endswith('/' + name) and '--version' not in words:
                         found.append(int(pid))
         return found
 

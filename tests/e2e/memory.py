@@ -7,7 +7,8 @@ import time
 from harness import Story, main
 
 LIMIT = 128 << 20
-SMALL, LARGE = 60, 240  # megabytes of rows
+BLOCK = 16 << 20  # what a storage takes at once: one more or less of them is a matter of timing
+SMALL, LARGE = 64, 256  # megabytes of rows
 
 
 class Memory(Story):
@@ -36,15 +37,20 @@ class Memory(Story):
         small, large = peaks[SMALL], peaks[LARGE]
         print(f'{what}: {small >> 20} MiB for {SMALL} MB, {large >> 20} MiB for {LARGE} MB')
         self.assertLess(large, LIMIT, what)
-        self.assertLess(large, small * 1.1, what)
+        self.assertLess(large, small * 1.1 + BLOCK, what)
 
     def test_peaks(self):
         """a database four times as large peaks no higher, below 128 MiB: dump, verify, restore"""
-        bkp = self.new_bkp('postgres', clouds=['r2', 'b2'])
-        dumps, verifies, streams, spools = {}, {}, {}, {}
+        bkp = self.new_bkp('postgres', clouds=['r2'])
+        proxy = self.new_proxy()
+        bkp.add_s3('b2', self.rgw, port=proxy.port)
+        dumps, slow_dumps, verifies, streams, spools = {}, {}, {}, {}, {}
         for size in (SMALL, LARGE):
             name = f'of_{size}'
             dumps[size] = self.peak(bkp, 'dump', '--db', name)
+            proxy.mode('delay:300')
+            slow_dumps[size] = self.peak(bkp, 'dump', '--db', name)
+            proxy.mode('pass')
             verifies[size] = self.peak(bkp, 'verify', 'latest', '--db', name, '--deep')
             for peaks, jobs in ((streams, 1), (spools, 4)):
                 target = self.dropped_afterwards(f'again_{jobs}')
@@ -52,6 +58,7 @@ class Memory(Story):
                                         '--jobs', jobs)
                 self.postgres.sql(f'DROP DATABASE {target}')
         self.assert_bounded('dump', dumps)
+        self.assert_bounded('dump beside a slow cloud', slow_dumps)
         self.assert_bounded('verify --deep', verifies)
         self.assert_bounded('restore --jobs 1', streams)
         self.assert_bounded('restore --jobs 4', spools)

@@ -31,6 +31,11 @@ std::string trimmed(std::string text) {
   return text;
 }
 
+// What is set for the applications of a role or a database is not for bkp.
+constexpr std::string_view kPatience =
+    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+    "SET default_transaction_read_only = off";
+
 // "could not connect to …: FATAL:  x\n" of several lines → one line without the severity words.
 std::string connection_message(const char* raw) {
   std::string text = trimmed(raw ? raw : "");
@@ -137,6 +142,7 @@ PgConnection::PgConnection(const std::string& conninfo) : state_(std::make_uniqu
   }
   PQsetNoticeProcessor(
       state_->connection.get(), [](void*, const char*) {}, nullptr);
+  execute(kPatience);
 }
 
 PgConnection::~PgConnection() = default;

@@ -19,8 +19,7 @@ namespace {
 // What pg_dump sets itself, and what bkp makes it have.
 void set_up_session(PgConnection& connection) {
   std::string statements =
-      "SET synchronize_seqscans = off; SET row_security = off; SET statement_timeout = 0;"
-      "SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+      "SET synchronize_seqscans = off; SET row_security = off;"
       "SELECT pg_catalog.set_config('search_path', '', false);";
   if (connection.major() >= 17) statements += "SET transaction_timeout = 0;";
   for (const SessionSetting& setting : fixed_text_settings())

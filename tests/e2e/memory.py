@@ -7,7 +7,7 @@ import time
 from harness import Story, main
 
 LIMIT = 128 << 20
-BLOCK = 16 << 20  # what a storage takes at once: one more or less of them is a matter of timing
+BLOCK = 16 << 20  # what a storage takes at once: some more or less of them are a matter of timing
 SMALL, LARGE = 64, 256  # megabytes of rows
 
 
@@ -33,11 +33,11 @@ class Memory(Story):
         self.assertEqual(result.code, 0, f'\n{result}')
         return peak
 
-    def assert_bounded(self, what, peaks):
+    def assert_bounded(self, what, peaks, leeway):
         small, large = peaks[SMALL], peaks[LARGE]
         print(f'{what}: {small >> 20} MiB for {SMALL} MB, {large >> 20} MiB for {LARGE} MB')
         self.assertLess(large, LIMIT, what)
-        self.assertLess(large, small * 1.1 + BLOCK, what)
+        self.assertLess(large, small * 1.1 + leeway, what)
 
     def test_peaks(self):
         """a database four times as large peaks no higher, below 128 MiB: dump, verify, restore"""
@@ -57,11 +57,11 @@ class Memory(Story):
                 peaks[size] = self.peak(bkp, 'restore', 'latest', '--db', name, '--into', target,
                                         '--jobs', jobs)
                 self.postgres.sql(f'DROP DATABASE {target}')
-        self.assert_bounded('dump', dumps)
-        self.assert_bounded('dump beside a slow cloud', slow_dumps)
-        self.assert_bounded('verify --deep', verifies)
-        self.assert_bounded('restore --jobs 1', streams)
-        self.assert_bounded('restore --jobs 4', spools)
+        self.assert_bounded('dump', dumps, 3 * BLOCK)
+        self.assert_bounded('dump beside a slow cloud', slow_dumps, 3 * BLOCK)
+        self.assert_bounded('verify --deep', verifies, BLOCK // 4)
+        self.assert_bounded('restore --jobs 1', streams, BLOCK // 4)
+        self.assert_bounded('restore --jobs 4', spools, BLOCK // 4)
 
 
 if __name__ == '__main__':

@@ -45,6 +45,18 @@ TEST_CASE("an error is the server's own message, detail and hint, and the connec
   CHECK(connection.query_value("SELECT 1") == "1");
 }
 
+TEST_CASE("a connection has all the time it needs, whatever its role's applications have") {
+  PgConnection admin(cluster().conninfo());
+  admin.execute(
+      "CREATE ROLE hasty LOGIN; ALTER ROLE hasty SET statement_timeout = '20ms';"
+      "ALTER ROLE hasty SET lock_timeout = '20ms';"
+      "ALTER ROLE hasty SET default_transaction_read_only = on");
+  PgConnection connection(cluster().conninfo() + " user=hasty");
+  CHECK(connection.query_value("SELECT pg_sleep(0.1)").empty());
+  CHECK(connection.query_value("SHOW lock_timeout") == "0");
+  connection.execute("CREATE TEMPORARY TABLE t ()");
+}
+
 TEST_CASE("COPY hands over each line without its end") {
   PgConnection connection(cluster().conninfo());
   std::vector<std::string> lines;

@@ -122,7 +122,7 @@ Step make_catalog(const Config& config) {
     if (is_there(path)) step.outcome = Step::Outcome::kept;
     fs::create_directories(path.parent_path());
   }
-  Catalog(open_sql_database(config.catalog_url));
+  const Catalog made(open_sql_database(config.catalog_url));  // opening brings it up to date
   return step;
 }
 

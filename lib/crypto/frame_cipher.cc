@@ -155,7 +155,7 @@ Bytes open_cbc(const Key256& key, const Key256& mac_key, ByteView bound, ByteVie
                          static_cast<int>(ciphertext.size())));
   if (EVP_DecryptFinal_ex(context.get(), raw(plain.data() + size), &rest) != 1)
     throw does_not_open();
-  plain.resize(static_cast<std::size_t>(size + rest));
+  plain.resize(static_cast<std::size_t>(size) + static_cast<std::size_t>(rest));
   return plain;
 }
 

@@ -305,9 +305,8 @@ void Repository::abandon_in(const std::string& storage, std::string_view stem,
                             const std::vector<std::string>& objects) noexcept {
   try {
     Storage& from = *state_->find(storage);
-    std::vector<std::string> names = objects;
     for (const std::vector<std::string>& step :
-         {std::vector{manifest_name(stem)}, names, std::vector{heartbeat_name(stem)}}) {
+         {std::vector{manifest_name(stem)}, objects, std::vector{heartbeat_name(stem)}}) {
       if (step.empty()) continue;
       for (const Outcome& outcome : from.remove(step))
         if (outcome.error) return;

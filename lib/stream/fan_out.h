@@ -28,9 +28,11 @@ struct LegResult {
 };
 
 struct FanOutOptions {
-  std::size_t block_size = std::size_t{16} << 20;  // an S3 part: blocks are shared by all legs
+  // Blocks are shared by all legs. Small, so that disks begin early and a leg that lags holds
+  // little; a sink that needs more at once (a part of an upload) collects it.
+  std::size_t block_size = std::size_t{4} << 20;
   // Blocks held in memory at the most; and one more for each leg that lags behind a buffer.
-  std::size_t window = 3;
+  std::size_t window = 4;
   std::chrono::milliseconds stall{30'000};  // see below
   // How long a leg may take to open once another has all of the stream: a storage that does not
   // answer at all is told sooner from one that is slow.

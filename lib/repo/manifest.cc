@@ -229,7 +229,11 @@ std::string encode_manifest(const Manifest& manifest, const KeyRing& keys) {
   std::string body = json.dump();
   body.pop_back();  // the closing brace comes after the HMAC
   const std::string mac = to_hex(manifest_mac(key, body));
-  return body.append(kMacField).append(mac).append(kEnd);
+  body.append(kMacField).append(mac).append(kEnd);
+  if (body.size() > kMaxManifest)
+    throw Error(ErrorCode::failed, "the manifest of " + std::to_string(manifest.tables.size()) +
+                                       " tables would be longer than a manifest may be");
+  return body;
 }
 
 Manifest decode_manifest(std::string_view text, const KeyRing& keys) {

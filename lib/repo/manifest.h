@@ -75,8 +75,11 @@ struct Manifest {
   std::string checksum() const;
 };
 
+// The longest manifest: that of some two million tables.
+inline constexpr std::size_t kMaxManifest = std::size_t{1} << 30;
+
 // JSON bytes whose last field is an HMAC-SHA256 over all before it, under a key of the manifest's
-// own that `keys` wraps.
+// own that `keys` wraps. Throws Error(failed) for one that could not be read again.
 std::string encode_manifest(const Manifest& manifest, const KeyRing& keys);
 // Strict. Throws Error(integrity) when the text is not a manifest, was changed, or does not open.
 Manifest decode_manifest(std::string_view text, const KeyRing& keys);

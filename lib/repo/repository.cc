@@ -331,7 +331,8 @@ std::optional<Manifest> Repository::manifest(std::string_view stem,
   };
   for (const std::string& name : order) {
     try {
-      const std::optional<Bytes> text = read_object(*state_->find(name), manifest_name(stem));
+      const std::optional<Bytes> text =
+          read_object(*state_->find(name), manifest_name(stem), kMaxManifest);
       if (text) {
         Manifest manifest = decode_manifest(as_text(*text), state_->keys);
         if (manifest.objects.empty() || stem_of(manifest.objects.front().name) != stem)

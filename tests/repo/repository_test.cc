@@ -140,6 +140,24 @@ TEST_CASE("a stream longer than one object may be goes on in the next") {
   CHECK(house.fetch(manifest) == plain);
 }
 
+TEST_CASE("the manifest of very many tables is written only if it can be read again") {
+  House house;
+  const Repository::PutOptions put = house.options();
+  MemorySource source(noise(1000));
+  PutResult result = house.repository->put(put, source);
+  Manifest manifest;
+  manifest.id = put.backup;
+  manifest.cluster = "shop";
+  manifest.cluster_uuid = house.uuid;
+  manifest.objects = result.objects;
+  manifest.tables.push_back({"tenant", "orders", std::string(60 << 20, 'x'), 1, 2, "", false});
+  house.repository->commit(manifest, put.stem, 1, result.copies);
+  std::vector<CopyCheck> bad;
+  const std::optional<Manifest> read = house.repository->manifest(put.stem, {"local"}, &bad);
+  REQUIRE(read);
+  CHECK(read->tables == manifest.tables);
+}
+
 TEST_CASE("a storage that fails is told, and the others have their copies") {
   House house;
   SECTION("while it is written to") {

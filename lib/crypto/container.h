@@ -93,6 +93,9 @@ class FrameCipher {
   std::unique_ptr<State> state_;
 };
 
+// What the index of one object holds at the most.
+inline constexpr std::size_t kMaxFrames = 1 << 20;
+
 // The last kTrailerSize bytes of an object: how long the sealed index before it is.
 inline constexpr std::size_t kTrailerSize = 16;
 // → the size of index and trailer together. Throws Error(integrity).

@@ -15,7 +15,6 @@ namespace {
 constexpr std::uint32_t kLastMark = 0x8000'0000;
 // A frame that does not compress grows: by 600 bytes with gzip, 4 KiB with zstd.
 constexpr std::uint32_t kLargestSealed = (1 << 20) + (64 << 10);
-constexpr std::size_t kMostFrames = 1 << 20;
 constexpr std::string_view kTrailerMagic = "bkpi\r\n\x1a\n";
 
 constexpr std::size_t kTag = 16;
@@ -184,7 +183,7 @@ std::uint64_t parse_trailer(ByteView trailer) {
   if (trailer.size() != kTrailerSize || as_text(trailer.subspan(8)) != kTrailerMagic)
     throw Error(ErrorCode::integrity, "no end of a container: it is cut off or damaged");
   const std::uint64_t size = read_be64(trailer);
-  const std::uint64_t largest = sealed_size(Suite::aes_256_cbc_hmac_sha256, 4 * kMostFrames);
+  const std::uint64_t largest = sealed_size(Suite::aes_256_cbc_hmac_sha256, 4 * kMaxFrames);
   if (size < kTag + 4 || size > largest)
     throw Error(ErrorCode::integrity, fmt::format("impossible index of {} bytes", size));
   return size + kTrailerSize;
@@ -234,8 +233,8 @@ Bytes FrameCipher::open(ByteView sealed, std::uint64_t index, bool last) const {
 }
 
 Bytes FrameCipher::seal_index(std::span<const std::uint32_t> frame_sizes) const {
-  if (frame_sizes.empty() || frame_sizes.size() > kMostFrames)
-    throw Error(ErrorCode::failed, fmt::format("an object has 1 to {} frames, not {}", kMostFrames,
+  if (frame_sizes.empty() || frame_sizes.size() > kMaxFrames)
+    throw Error(ErrorCode::failed, fmt::format("an object has 1 to {} frames, not {}", kMaxFrames,
                                                frame_sizes.size()));
   Bytes plain;
   plain.reserve(frame_sizes.size() * 4);

@@ -12,7 +12,7 @@ struct ObjectWriter::Open {
       : measured(to), container(measured, header, slots, key, pool) {}
   MeasuredSink measured;
   ContainerSink container;
-  bool empty = true;
+  std::uint64_t frames = 0;
 };
 
 ObjectWriter::ObjectWriter(ObjectWriterOptions options, std::vector<Destination> destinations,
@@ -55,11 +55,13 @@ void ObjectWriter::end_object() {
 }
 
 void ObjectWriter::write(ByteView frame) {
-  if (open_ && !open_->empty && open_->container.size_with(frame.size()) > options_.object_limit)
+  if (open_ && open_->frames > 0 &&
+      (open_->frames >= options_.frame_limit ||
+       open_->container.size_with(frame.size()) > options_.object_limit))
     end_object();
   if (!open_) begin_object();
   open_->container.write(frame);
-  open_->empty = false;
+  ++open_->frames;
 }
 
 void ObjectWriter::finish() {

@@ -29,6 +29,7 @@ struct ObjectWriterOptions {
   // Stored bytes at which an object ends and the next one begins: below every store's limit for one
   // object (10,000 parts of 16 MiB).
   std::uint64_t object_limit = std::uint64_t{64} << 30;
+  std::uint64_t frame_limit = kMaxFrames;  // the same in frames: data that packs very well
 };
 
 // Each write() is one compressed frame. Seals frames in parallel, hashes what is stored, fans it

@@ -196,6 +196,7 @@ PutResult Repository::put(const PutOptions& options, Source& from) {
   writer_options.header.cluster = uuid;
   writer_options.header.backup = options.backup;
   writer_options.object_limit = options.object_limit;
+  writer_options.frame_limit = options.frame_limit;
   writer_options.name = [&options](unsigned part) {
     return data_name(options.stem, options.type, options.compression.codec, part);
   };

@@ -96,6 +96,7 @@ class Repository {
     Compression compression;
     unsigned minimum = 1;
     std::uint64_t object_limit = std::uint64_t{64} << 30;  // stored bytes; smaller in tests
+    std::uint64_t frame_limit = kMaxFrames;                 // of one object; smaller in tests
   };
   PutResult put(const PutOptions& options, Source& from);
   // Writes the manifest to the storages of `copies` that are ok: from then on the backup exists.

@@ -140,6 +140,16 @@ TEST_CASE("a stream longer than one object may be goes on in the next") {
   CHECK(house.fetch(manifest) == plain);
 }
 
+TEST_CASE("an object ends before its index would hold more frames than one may") {
+  House house;
+  Repository::PutOptions put = house.options();
+  put.frame_limit = 3;
+  const Bytes plain = noise(7 << 20);
+  const Manifest manifest = house.store(plain, put);
+  CHECK(manifest.objects.size() == 3);
+  CHECK(house.fetch(manifest) == plain);
+}
+
 TEST_CASE("the manifest of very many tables is written only if it can be read again") {
   House house;
   const Repository::PutOptions put = house.options();

@@ -187,8 +187,8 @@ void Repository::require_cluster(const std::string& storage, const Uuid& uuid) c
 
 PutResult Repository::put(const PutOptions& options, Source& from) {
   const Uuid uuid = cluster_uuid();
-  Heartbeat heartbeat{options.backup, options.type,        options.compression.codec, host_name(),
-                      ::getpid(),     state_->clock.now(), state_->clock.now()};
+  Heartbeat first{options.backup, options.type,        options.compression.codec, host_name(),
+                  ::getpid(),     state_->clock.now(), state_->clock.now()};
   ObjectWriterOptions writer_options;
   writer_options.header.suite = state_->suite;
   writer_options.header.codec = options.compression.codec;
@@ -202,8 +202,10 @@ PutResult Repository::put(const PutOptions& options, Source& from) {
   };
   std::vector<Destination> destinations;
   for (std::size_t i = 0; i < state_->names.size(); ++i)
-    destinations.push_back({state_->names[i], [this, i, uuid, heartbeat, stem = options.stem](
+    destinations.push_back({state_->names[i], [this, i, uuid, first, stem = options.stem](
                                                   const std::string& name, std::stop_token stop) {
+                              Heartbeat heartbeat = first;
+                              heartbeat.heartbeat_at = state_->clock.now();
                               Storage& storage = *state_->storages[i];
                               require_cluster(state_->names[i], uuid);
                               write_object(storage, heartbeat_name(stem),

@@ -1,7 +1,9 @@
 #include "repo/repository.h"
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <mutex>
 #include <random>
 
 #include "base/error.h"
@@ -386,6 +388,55 @@ TEST_CASE("what a killed run left is found by its heartbeat and removed, a whole
   }
   CHECK(house.names(0) ==
         std::vector<std::string>{manifest.objects[0].name, manifest_name(whole.stem)});
+}
+
+TEST_CASE("no object that a long run begins makes it look as old as its start") {
+  // Every look at it is six hours later.
+  class FastClock final : public Clock {
+   public:
+    TimePoint now() const override { return start_ + std::chrono::hours(6) * looks_++; }
+
+   private:
+    TimePoint start_ = SystemClock().now();
+    mutable std::atomic<int> looks_ = 0;
+  };
+  class Watched final : public Storage {
+   public:
+    explicit Watched(std::shared_ptr<MemoryStorage> to) : to_(std::move(to)) {}
+    std::unique_ptr<Sink> create(std::string_view name, CreateOptions options) override {
+      if (role_of(name) == ObjectRole::data) look(name);
+      return to_->create(name, options);
+    }
+    std::unique_ptr<Source> open(std::string_view name, Range range) override {
+      return to_->open(name, range);
+    }
+    std::vector<Object> list(std::string_view prefix) override { return to_->list(prefix); }
+    std::vector<Outcome> remove(std::span<const std::string> names) override {
+      return to_->remove(names);
+    }
+    StorageInfo info() override { return to_->info(); }
+
+    std::vector<std::chrono::microseconds> ages;  // of the run, by its heartbeat, at each object
+
+   private:
+    void look(std::string_view name) {
+      const auto text = to_->content(heartbeat_name(stem_of(name)));
+      const Heartbeat heartbeat = decode_heartbeat(as_text(text.value()));
+      const std::scoped_lock lock(mutex_);
+      ages.push_back(heartbeat.heartbeat_at - heartbeat.started_at);
+    }
+    std::shared_ptr<MemoryStorage> to_;
+    std::mutex mutex_;
+  };
+  House house;
+  const FastClock clock;
+  const auto watched = std::make_shared<Watched>(house.storages[0]);
+  Repository repository("shop", {{"local", watched}}, house.keys, Suite::aes_256_gcm, house.pool,
+                        clock);
+  MemorySource source(noise(5 << 20));
+  repository.put(house.options(std::uint64_t{1} << 20), source);
+  CHECK(watched->ages.size() > 2);
+  for (const std::chrono::microseconds age : watched->ages) CHECK(age > std::chrono::hours(6));
 }
 
 TEST_CASE("another host's run is abandoned only after a day without a sign") {

@@ -13,10 +13,19 @@
 namespace bkp {
 namespace {
 
-// A run that was killed between manifest and catalog: the backup exists.
-void adopt(Context& context, const AbandonedRun& run) {
-  const std::optional<Manifest> manifest = context.repository.manifest(run.stem, {run.storage});
-  if (!manifest) return;
+// A run that was killed between manifest and catalog: the backup exists. False: its manifest cannot
+// be read now, and only its heartbeat leads to it.
+bool adopt(Context& context, const AbandonedRun& run) {
+  std::vector<CopyCheck> bad;
+  const std::optional<Manifest> manifest =
+      context.repository.manifest(run.stem, {run.storage}, &bad);
+  if (!manifest) {
+    for (const CopyCheck& copy : bad)
+      context.log.warning(
+          fmt::format("cannot take what an interrupted run left in '{}' into the catalog: {}",
+                      copy.storage, copy.problem));
+    return false;
+  }
   const std::string id = manifest->id.text();
   std::optional<BackupRecord> known = context.catalog.backup(id);
   if (!known || known->status == BackupStatus::in_progress ||
@@ -34,14 +43,17 @@ void adopt(Context& context, const AbandonedRun& run) {
   copy.state = CopyState::good;
   copy.size_bytes = manifest->stored_size();
   context.catalog.put_copy(id, copy);
+  return true;
 }
 
 void sweep_storage(Context& context, const std::string& storage, BackupType type) {
+  const auto begun_here = [&context](const Uuid& id) {
+    return context.catalog.backup(id.text()).has_value();
+  };
   for (const AbandonedRun& run :
-       find_abandoned(context.repository, storage, type, context.clock.now())) {
-    if (run.committed) adopt(context, run);
-    remove_abandoned(context.repository, run);
-    if (!run.committed)
+       find_abandoned(context.repository, storage, type, context.clock.now(), begun_here)) {
+    if (run.committed && !adopt(context, run)) continue;
+    if (remove_abandoned(context.repository, run) && !run.committed)
       context.log.info(
           fmt::format("removed what an interrupted run left in '{}': {}", storage, run.stem));
   }
@@ -54,7 +66,7 @@ void close_interrupted(Context& context, BackupType type) {
   filter.type = type;
   filter.status = BackupStatus::in_progress;
   for (BackupRecord backup : context.catalog.backups(filter)) {
-    if (backup.host != host_name()) continue;
+    if (backup.host != host_name() || backup.cluster != context.config.cluster) continue;
     backup.status = BackupStatus::failed;
     backup.error = "the run was killed";
     context.catalog.put_backup(backup);

@@ -380,11 +380,12 @@ TEST_CASE("what a killed run left is found by its heartbeat and removed, a whole
   house.storages[0]->put(heartbeat_name(whole.stem), to_bytes(encode_heartbeat(heartbeat)));
 
   std::vector<AbandonedRun> runs =
-      find_abandoned(*house.repository, "local", BackupType::full_database, house.clock.now());
+      find_abandoned(*house.repository, "local", BackupType::full_database, house.clock.now(),
+                     [](const Uuid&) { return true; });
   REQUIRE(runs.size() == 2);
   for (const AbandonedRun& run : runs) {
     CHECK(run.committed == (run.stem == whole.stem));
-    remove_abandoned(*house.repository, run);
+    CHECK(remove_abandoned(*house.repository, run));
   }
   CHECK(house.names(0) ==
         std::vector<std::string>{manifest.objects[0].name, manifest_name(whole.stem)});
@@ -439,16 +440,83 @@ TEST_CASE("no object that a long run begins makes it look as old as its start") 
   for (const std::chrono::microseconds age : watched->ages) CHECK(age > std::chrono::hours(6));
 }
 
+namespace {
+
+// A run of a host, as its heartbeat in the first storage shows it.
+struct OthersRun {
+  explicit OthersRun(House& in, std::string host = "another")
+      : house(in), now(in.clock.now()), heartbeat{Uuid::random(),
+                                                  BackupType::full_database,
+                                                  Codec::zstd,
+                                                  std::move(host),
+                                                  1,
+                                                  now,
+                                                  now} {
+    stem = backup_stem("shop", BackupType::full_database, now, heartbeat.id);
+    show(0, now);
+  }
+  void show(std::size_t storage, TimePoint at) {
+    heartbeat.heartbeat_at = at;
+    house.storages[storage]->put(heartbeat_name(stem), to_bytes(encode_heartbeat(heartbeat)));
+  }
+  std::vector<AbandonedRun> found(std::chrono::hours later, bool begun_here = false) {
+    house.storages[0]->set_clock(now + later);
+    return find_abandoned(*house.repository, "local", BackupType::full_database, now + later,
+                          [begun_here](const Uuid&) { return begun_here; });
+  }
+
+  House& house;
+  TimePoint now;
+  Heartbeat heartbeat;
+  std::string stem;
+};
+
+}  // namespace
+
 TEST_CASE("another host's run is abandoned only after a day without a sign") {
   House house;
-  const TimePoint now = house.clock.now();
-  Heartbeat heartbeat{
-      Uuid::random(), BackupType::full_database, Codec::zstd, "another", 1, now, now};
-  const std::string stem = backup_stem("shop", BackupType::full_database, now, heartbeat.id);
-  house.storages[0]->put(heartbeat_name(stem), to_bytes(encode_heartbeat(heartbeat)));
-  const auto found = [&](TimePoint at) {
-    return find_abandoned(*house.repository, "local", BackupType::full_database, at).size();
-  };
-  CHECK(found(now + std::chrono::hours(23)) == 0);
-  CHECK(found(now + std::chrono::hours(25)) == 1);
+  OthersRun run(house);
+  CHECK(run.found(std::chrono::hours(23)).empty());
+  CHECK(run.found(std::chrono::hours(25)).size() == 1);
+}
+
+TEST_CASE("a run of this host's name that its history does not know is another host's") {
+  House house;
+  OthersRun run(house, host_name());
+  CHECK(run.found(std::chrono::hours(1), true).size() == 1);
+  CHECK(run.found(std::chrono::hours(1), false).empty());
+  CHECK(run.found(std::chrono::hours(25), false).size() == 1);
+}
+
+TEST_CASE("a run that writes to a slower storage, or to one that cannot be asked, is alive") {
+  House house;
+  OthersRun run(house);
+  SECTION("a slower one") { run.show(2, run.now + std::chrono::hours(24)); }
+  SECTION("one that cannot be asked") {
+    house.storages[1]->set_faults(fault(&Faults::unreachable, true));
+  }
+  CHECK(run.found(std::chrono::hours(25)).empty());
+}
+
+TEST_CASE("with a clock that is not the storage's nothing is taken for abandoned") {
+  House house;
+  OthersRun run(house);
+  const Error error = error_of([&] {
+    find_abandoned(*house.repository, "local", BackupType::full_database,
+                   run.now + std::chrono::hours(25), [](const Uuid&) { return false; });
+  });
+  CHECK(error.message().find("its clock says") != std::string::npos);
+}
+
+TEST_CASE("a run that commits while another host takes it for abandoned keeps everything") {
+  House house;
+  OthersRun run(house);
+  const std::string data = data_name(run.stem, BackupType::full_database, Codec::zstd, 1);
+  house.storages[0]->put(data, noise(100));
+  const std::vector<AbandonedRun> runs = run.found(std::chrono::hours(25));
+  REQUIRE(runs.size() == 1);
+  house.storages[0]->put(manifest_name(run.stem), noise(100));
+  CHECK_FALSE(remove_abandoned(*house.repository, runs.front()));
+  CHECK(house.storages[0]->content(data));
+  CHECK(house.storages[0]->content(heartbeat_name(run.stem)));
 }

@@ -264,9 +264,16 @@ void Repository::commit(const Manifest& manifest, std::string_view stem, unsigne
       if (!copy.ok()) continue;
       waiting.push_back(&copy);
       legs.push_back({copy.storage, [this, &copy, stem](std::stop_token stop) {
+                        Storage& storage = *state_->find(copy.storage);
+                        if (!stat_object(storage, heartbeat_name(stem)))
+                          throw Error(ErrorCode::failed,
+                                      fmt::format("storage '{}': the data of '{}' is gone, another "
+                                                  "run took it for abandoned",
+                                                  copy.storage, stem),
+                                      "does a clone of this host run bkp too?");
                         CreateOptions create;
                         create.stop = std::move(stop);
-                        return state_->find(copy.storage)->create(manifest_name(stem), create);
+                        return storage.create(manifest_name(stem), create);
                       }});
     }
     FanOut all(std::move(legs), {});

@@ -96,10 +96,11 @@ class Repository {
     Compression compression;
     unsigned minimum = 1;
     std::uint64_t object_limit = std::uint64_t{64} << 30;  // stored bytes; smaller in tests
-    std::uint64_t frame_limit = kMaxFrames;                 // of one object; smaller in tests
+    std::uint64_t frame_limit = kMaxFrames;                // of one object; smaller in tests
   };
   PutResult put(const PutOptions& options, Source& from);
   // Writes the manifest to the storages of `copies` that are ok: from then on the backup exists.
+  // (One where this run's heartbeat is gone gets none: another run has swept its data away.)
   // The outcomes of those whose manifest could not be written change. Throws when fewer than
   // `minimum` are left, having removed everything.
   void commit(const Manifest& manifest, std::string_view stem, unsigned minimum,

@@ -520,3 +520,20 @@ TEST_CASE("a run that commits while another host takes it for abandoned keeps ev
   CHECK(house.storages[0]->content(data));
   CHECK(house.storages[0]->content(heartbeat_name(run.stem)));
 }
+
+TEST_CASE("a copy whose data another run took for abandoned gets no manifest") {
+  House house;
+  const Repository::PutOptions put = house.options();
+  MemorySource source(noise(1000));
+  PutResult result = house.repository->put(put, source);
+  for (const std::string& name : house.names(1)) house.storages[1]->erase(name);
+  Manifest manifest;
+  manifest.id = put.backup;
+  manifest.cluster = "shop";
+  manifest.cluster_uuid = house.uuid;
+  manifest.objects = result.objects;
+  house.repository->commit(manifest, put.stem, 1, result.copies);
+  CHECK(result.copies[0].ok());
+  CHECK(result.copies[1].error.find("took it for abandoned") != std::string::npos);
+  CHECK(house.names(1).empty());
+}

@@ -216,6 +216,15 @@ DumpResult dump_one(Context& context, const DumpRequest& request, const std::str
   DumpResult result;
   result.backup = begin_record(context, request, database, id);
   context.catalog.put_backup(result.backup);
+  const auto fail = [&](const Error& error) {
+    const InterruptShield shield;
+    if (is_whole(result.backup)) {  // the backup stands; what came after it failed
+      result.warnings.push_back(error.message());
+      return;
+    }
+    result.error = error;
+    record_failure(context, result);
+  };
   try {
     std::vector<CopyOutcome> copies;
     const Manifest manifest = store(context, result.backup, copies);
@@ -229,13 +238,9 @@ DumpResult dump_one(Context& context, const DumpRequest& request, const std::str
     tell_missing_copies(context, result);
     verify_fresh(context, manifest, result);
   } catch (const Error& error) {
-    const InterruptShield shield;
-    if (is_whole(result.backup)) {  // the backup stands; what came after it failed
-      result.warnings.push_back(error.message());
-      return result;
-    }
-    result.error = error;
-    record_failure(context, result);
+    fail(error);
+  } catch (const std::exception&) {  // out of memory: on record too, and the next one's turn
+    fail(Error(ErrorCode::failed, describe(std::current_exception())));
   }
   return result;
 }

@@ -267,9 +267,9 @@ RestoreResult restore(Context& context, const RestoreRequest& request) {
   context.catalog.put_restore(result.record);
   try {
     carry_out(context, request, result);
-  } catch (const Error& error) {
+  } catch (const std::exception&) {
     const InterruptShield shield;
-    end_record(context, result.record, "FAILED", error.message());
+    end_record(context, result.record, "FAILED", describe(std::current_exception()));
     raise_failure(context, result.record);
     throw;
   }

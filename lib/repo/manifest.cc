@@ -115,6 +115,23 @@ void decode_plain(const Json& json, Manifest& manifest) {
   manifest.archive_version = versions.at("archive").get<std::string>();
 }
 
+// What people typed may be of any bytes; a name that is not as it was cannot be compared later.
+std::string readable(const std::string& text) {
+  const std::string json = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Json::parse(json).get<std::string>();
+}
+
+std::string json_text(const Json& json) {
+  try {
+    return json.dump();
+  } catch (const Json::exception&) {
+    throw Error(
+        ErrorCode::failed,
+        "a table, column or role has a name that is not UTF-8, which a manifest cannot hold",
+        "rename it; databases of encoding SQL_ASCII allow such names");
+  }
+}
+
 Json encode_sealed(const Manifest& manifest) {
   Json json;
   json["database"] = manifest.database;
@@ -132,8 +149,8 @@ Json encode_sealed(const Manifest& manifest) {
   json["large_objects"] = {{"count", manifest.large_objects},
                            {"bytes", manifest.large_object_bytes},
                            {"digest", manifest.large_object_digest}};
-  json["note"] = manifest.note;
-  json["created_by"] = manifest.created_by;
+  json["note"] = readable(manifest.note);
+  json["created_by"] = readable(manifest.created_by);
   json["host"] = manifest.host;
   json["job_id"] = manifest.job_id;
   json["properties"] = Json::parse(manifest.properties);
@@ -225,7 +242,7 @@ std::string encode_manifest(const Manifest& manifest, const KeyRing& keys) {
   json["slots"] = encode_slots_json({keys.wrap(key)});
   json["sealed"] =
       to_base64(seal_box(derive_key(key, "bkp v1 manifest seal"),
-                         as_bytes(encode_sealed(manifest).dump()), seal_context(manifest)));
+                         as_bytes(json_text(encode_sealed(manifest))), seal_context(manifest)));
   std::string body = json.dump();
   body.pop_back();  // the closing brace comes after the HMAC
   const std::string mac = to_hex(manifest_mac(key, body));

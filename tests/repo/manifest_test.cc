@@ -165,3 +165,15 @@ TEST_CASE("a heartbeat goes both ways, and anything else is refused") {
     CHECK_THROWS_AS(decode_heartbeat(text), Error);
   }
 }
+
+TEST_CASE("a manifest takes a note of any bytes, and refuses names that it cannot hold") {
+  const KeyRing keys = one_key();
+  Manifest manifest = sample(keys);
+  manifest.note = "caf\xe9";
+  manifest.created_by = "\xff";
+  const Manifest read = decode_manifest(encode_manifest(manifest, keys), keys);
+  CHECK(read.note == "caf\uFFFD");
+  CHECK(read.tables == manifest.tables);
+  manifest.tables[0].name = "caf\xe9";
+  CHECK_THROWS_AS(encode_manifest(manifest, keys), Error);
+}

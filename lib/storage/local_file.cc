@@ -67,7 +67,7 @@ bool make_directories(std::string_view storage, const fs::path& root, const fs::
     missing.push_back(at);
   }
   for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
-    if (::mkdir(at->c_str(), 0777) != 0 && errno != EEXIST) {
+    if (::mkdir(at->c_str(), 0750) != 0 && errno != EEXIST) {
       if (errno == ENOENT) return false;
       throw_local(storage, "make directory", *at);
     }

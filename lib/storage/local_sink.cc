@@ -115,7 +115,7 @@ class LocalSink final : public Sink, public Rereadable {
       } else {
         errno = EOPNOTSUPP;
         if (target_.unfinished == UnfinishedFile::unnamed)
-          file_ = Fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
+          file_ = Fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0640));
         if (!file_ && errno != ENOENT && errno != ENOSPC && errno != EDQUOT && errno != EACCES)
           open_named();
       }
@@ -125,7 +125,7 @@ class LocalSink final : public Sink, public Rereadable {
 
   void open_named() {
     const fs::path temporary = temporary_name();
-    file_ = Fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    file_ = Fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
     if (file_) temporary_ = temporary;
   }
 

@@ -216,3 +216,15 @@ TEST_CASE("a full disk says so, says what to do, and leaves nothing") {
   }
   CHECK(fixture.files().empty());
 }
+
+TEST_CASE("what is written, and the directories it needs, are closed to others") {
+  const mode_t before = ::umask(0);
+  for (const UnfinishedFile kind : {UnfinishedFile::unnamed, UnfinishedFile::named}) {
+    Fixture fixture;
+    LocalStorage storage("local", fixture.root, kind);
+    write_object(storage, "shop/full/a", as_bytes("x"));
+    for (const auto& entry : fs::recursive_directory_iterator(fixture.root))
+      CHECK((entry.status().permissions() & fs::perms::others_all) == fs::perms::none);
+  }
+  ::umask(before);
+}

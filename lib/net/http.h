@@ -1,7 +1,9 @@
 // A small HTTP/1.1 client: requests whose bodies are in memory, answers whole or as a stream.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -38,6 +40,9 @@ struct HttpRequest {
   std::optional<std::chrono::milliseconds> stall;  // this request's own
   std::optional<std::chrono::milliseconds> limit;  // of the whole exchange
   OnSignal on_signal = OnSignal::stop;
+  // Counts the bytes of the body as they go out, for whoever watches from another thread. Must stay
+  // valid during the call.
+  std::atomic<std::uint64_t>* sent = nullptr;
   // Over a kept connection that turns out to be closed a request is sent again without a word, as
   // the server cannot have read it; but one that was cut there looks the same. Once: a new
   // connection, and so never again.

@@ -48,7 +48,8 @@ HttpExchange::HttpExchange(std::unique_ptr<CurlHandles> handles, const HttpReque
       stop_(std::move(stop)),
       on_signal_(request.on_signal),
       stall_(request.stall.value_or(options.stall)),
-      body_(request.body) {
+      body_(request.body),
+      sent_(request.sent) {
   if (request.limit) deadline_ = Clock::now() + *request.limit;
   configure(request, options);
   curl_multi_add_handle(handles_->multi, handles_->easy);
@@ -153,6 +154,7 @@ std::size_t HttpExchange::on_send(char* data, std::size_t size, std::size_t coun
     exchange.body_offset_ = 0;
   }
   exchange.moved_ += given;
+  if (exchange.sent_ != nullptr) *exchange.sent_ += given;
   return given;
 }
 

@@ -61,6 +61,7 @@ class HttpExchange {
   std::optional<Clock::time_point> deadline_;
 
   std::vector<ByteView> body_;
+  std::atomic<std::uint64_t>* sent_;
   std::size_t body_index_ = 0;   // the view that is being sent
   std::size_t body_offset_ = 0;  // bytes of it that were
 

@@ -104,6 +104,7 @@ HttpRequest S3Client::signed_request(const S3Request& request, const S3Digests& 
   out.limit = request.patience.limit;
   out.on_signal = request.patience.on_signal;
   out.repeat = request.repeat;
+  out.sent = request.sent;
   return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <string>
 
@@ -42,6 +43,7 @@ struct S3Request {
   // work, and then send() returns status 0 instead of trying again.
   std::function<bool()> settled;
   S3Patience patience;
+  std::atomic<std::uint64_t>* sent = nullptr;  // counts the bytes of the body as they go out
   HttpRequest::Repeat repeat = HttpRequest::Repeat::if_connection_was_stale;
 };
 

@@ -7,7 +7,7 @@ namespace bkp {
 namespace {
 
 // Collects less than a part in memory; whole parts in the caller's memory are sent from there.
-class S3Sink final : public Sink {
+class S3Sink final : public Sink, public Advancing {
  public:
   S3Sink(std::shared_ptr<S3Bucket> bucket, std::string_view name, CreateOptions options)
       : bucket_(std::move(bucket)),
@@ -45,6 +45,8 @@ class S3Sink final : public Sink {
     }
     buffer_ = {};
   }
+
+  std::uint64_t advanced() const override { return writer_.sent(); }
 
  private:
   std::shared_ptr<S3Bucket> bucket_;

@@ -33,11 +33,12 @@ S3Writer::S3Writer(S3Bucket& bucket, std::string_view name, std::stop_token stop
       stop_(std::move(stop)),
       doing_(fmt::format("write '{}'", name)) {}
 
-S3Request S3Writer::request(std::string_view method) const {
+S3Request S3Writer::request(std::string_view method) {
   S3Request request;
   request.method = method;
   request.key = key_;
   request.patience.stop = stop_;
+  request.sent = &sent_;
   return request;
 }
 

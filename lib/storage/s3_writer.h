@@ -19,6 +19,8 @@ class S3Writer {
   bool begun() const { return !upload_id_.empty(); }
   // Makes the object of the parts.
   void complete(IfExists if_exists);
+  // Bytes that went out so far, those of vain tries too. Thread-safe.
+  std::uint64_t sent() const { return sent_; }
   // Aborts an upload that is not completed, and what lost answers left of others.
   void discard() noexcept;
 
@@ -42,7 +44,7 @@ class S3Writer {
   // Throws where another writer's object took the name.
   void require_ours();
   void abort_strays(const S3Patience& patience);
-  S3Request request(std::string_view method) const;
+  S3Request request(std::string_view method);
   std::string etag_of(const HttpResponse& response) const;
   [[noreturn]] void fail_existing() const;
   [[noreturn]] void fail_unconfirmed() const;
@@ -56,6 +58,7 @@ class S3Writer {
   std::vector<Part> parts_;  // of a single PUT: the one
   std::string stored_etag_;  // as the store told it of our own object
   std::uint64_t size_ = 0;
+  std::atomic<std::uint64_t> sent_ = 0;
   bool multipart_ = false;
   bool strays_ = false;  // an answer that named an upload was lost
 };

@@ -257,6 +257,18 @@ TEST_CASE("parts are of equal size and the last one is no larger") {
                                           "</Part></CompleteMultipartUpload>"));
 }
 
+TEST_CASE("a sink tells that its bytes go out, so that a slow line is not taken for a dead one") {
+  Multipart upload;
+  upload.store.on("POST /b/o?uploadId=u", {{200, kCompleted, ""}});
+  S3Storage storage = upload.store.storage();
+  const std::unique_ptr<Sink> sink = storage.create("o", {});
+  const auto* advancing = dynamic_cast<const Advancing*>(sink.get());
+  REQUIRE(advancing != nullptr);
+  CHECK(advancing->advanced() == 0);
+  sink->write(upload.content);
+  CHECK(advancing->advanced() == std::uint64_t{16} << 20);
+}
+
 TEST_CASE("an error in the body of a completion with status 200 is an error") {
   Multipart upload;
   SECTION("a passing one is tried again") {

@@ -82,6 +82,14 @@ void refuse_unopenable(const Config& config, const std::vector<Found>& all) {
                   "put the key file there (the recovery kit has it), or choose another name");
 }
 
+// One that never took a copy, such as those of a storage that was configured, but not yet set up,
+// is no sign of anything.
+bool ever_held(const BackupRecord& backup, const std::string& storage) {
+  return std::any_of(backup.copies.begin(), backup.copies.end(), [&](const CopyRecord& copy) {
+    return copy.storage == storage && copy.state != CopyState::failed;
+  });
+}
+
 // A directory that lost its mark while the catalog knows copies in it is a disk that is not there.
 void refuse_unmounted(const Config& config, const std::vector<Found>& all) {
   if (!config.catalog_url.starts_with(kSqlite) ||
@@ -92,8 +100,10 @@ void refuse_unmounted(const Config& config, const std::vector<Found>& all) {
     if (found.file || found.failure) continue;
     BackupFilter filter;
     filter.storage = found.config.name;
-    filter.limit = 1;
-    if (!catalog.backups(filter).empty())
+    const std::vector<BackupRecord> backups = catalog.backups(filter);
+    if (std::any_of(backups.begin(), backups.end(), [&](const BackupRecord& backup) {
+          return ever_held(backup, found.config.name);
+        }))
       throw Error(ErrorCode::usage,
                   "storage '" + found.config.name + "' at '" + found.where() + "' has no '" +
                       cluster_file_name(config.cluster) +

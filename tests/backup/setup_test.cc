@@ -140,6 +140,23 @@ TEST_CASE("a directory without its mark is refused while the catalog knows copie
   CHECK(fs::is_empty(place.path() / "local"));
 }
 
+TEST_CASE("a storage that was configured before it was set up is marked") {
+  Place place;
+  place.run();
+  {
+    Catalog catalog(open_sql_database(place.config.catalog_url));
+    BackupRecord backup;
+    backup.id = Uuid::random().text();
+    CopyRecord copy;
+    copy.storage = "second";
+    copy.state = CopyState::failed;
+    backup.copies.push_back(copy);
+    catalog.put_backup(backup);
+  }
+  place.add("second");
+  CHECK(place.run().steps.back().outcome == kMade);
+}
+
 TEST_CASE("on a new host the mark is kept, and backups are told to be there") {
   Place place;
   const Uuid cluster = place.run().cluster;

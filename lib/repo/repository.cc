@@ -170,17 +170,22 @@ void Repository::write_cluster_file(std::string_view storage, const ClusterFile&
                as_bytes(encode_cluster_file(file)), IfExists::replace);
 }
 
-void Repository::require_cluster(const std::string& storage, const Uuid& uuid) const {
-  const std::optional<ClusterFile> file = read_cluster_file(storage);
+ClusterFile Repository::require_mark(std::string_view storage) const {
+  std::optional<ClusterFile> file = read_cluster_file(storage);
   if (!file)
     throw Error(ErrorCode::failed,
                 fmt::format("storage '{}' has no {}: is the disk mounted?", storage,
                             cluster_file_name(state_->cluster)),
                 "a new storage is initialised by 'bkp init'");
-  if (file->uuid != uuid)
+  return *std::move(file);
+}
+
+void Repository::require_cluster(const std::string& storage, const Uuid& uuid) const {
+  const ClusterFile file = require_mark(storage);
+  if (file.uuid != uuid)
     throw Error(ErrorCode::failed,
                 fmt::format("storage '{}' holds another cluster named '{}' ({} instead of {})",
-                            storage, state_->cluster, file->uuid.text(), uuid.text()));
+                            storage, state_->cluster, file.uuid.text(), uuid.text()));
 }
 
 // --- writing ------------------------------------------------------------------------------------
@@ -349,6 +354,7 @@ std::optional<Manifest> Repository::manifest(std::string_view stem,
           throw Error(ErrorCode::integrity, "it is another backup's");
         return manifest;
       }
+      require_mark(name);  // nothing is missing from a storage that is not there itself
       note(name, CopyState::missing, fmt::format("manifest '{}' is missing", manifest_name(stem)));
     } catch (const Error& error) {
       check_interrupt();
@@ -407,8 +413,10 @@ CopyCheck Repository::check(const Manifest& manifest, std::string_view storage, 
     for (std::size_t i = 0; i < manifest.objects.size(); ++i) {
       const StoredObject& object = manifest.objects[i];
       const std::optional<Object> stored = stat_object(*from, object.name);
-      if (!stored)
+      if (!stored) {
+        require_mark(storage);
         return found(CopyState::missing, fmt::format("object '{}' is missing", object.name));
+      }
       if (stored->size != object.size)
         return found(CopyState::damaged, fmt::format("object '{}' has {} bytes instead of {}",
                                                      object.name, stored->size, object.size));

@@ -125,6 +125,7 @@ class Repository {
                                    std::vector<CopyCheck>* bad_copies = nullptr);
 
  private:
+  ClusterFile require_mark(std::string_view storage) const;
   void require_cluster(const std::string& storage, const Uuid& uuid) const;
   void remove_quietly(const std::string& storage, const std::vector<std::string>& names) noexcept;
   void abandon_in(const std::string& storage, std::string_view stem,

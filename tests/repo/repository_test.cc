@@ -326,6 +326,15 @@ TEST_CASE("a copy that is cut, renamed, swapped or missing is told apart") {
            *r2.content(manifest_name(stem_of(other.objects[0].name))));
     CHECK(house.repository->check(manifest, "r2", CheckDepth::stat).state == CopyState::damaged);
   }
+  SECTION("nothing is missing from a storage whose disk is not mounted") {
+    for (const std::string& object : r2.names()) r2.erase(object);
+    const CopyCheck check = house.repository->check(manifest, "r2", CheckDepth::read);
+    CHECK(check.state == CopyState::failed);
+    CHECK(check.problem.find("is the disk mounted?") != std::string::npos);
+    std::vector<CopyCheck> bad;
+    CHECK_FALSE(house.repository->manifest(stem_of(name), {"r2"}, &bad));
+    CHECK(bad.at(0).state == CopyState::failed);
+  }
   SECTION("a storage that does not answer says nothing about the copy") {
     r2.set_faults(fault(&Faults::unreachable, true));
     CHECK(house.repository->check(manifest, "r2", CheckDepth::stat).state == CopyState::failed);

@@ -204,7 +204,10 @@ StorageConfig read_storage(const TomlTable& table, const SecretSource& secrets, 
 
 bool same_place(const StorageConfig& a, const StorageConfig& b) {
   if (a.type != b.type) return false;
-  if (a.type == StorageType::local) return a.path == b.path;
+  if (a.type == StorageType::local) {
+    std::error_code not_there;  // a link or a bind mount is the same place by another name
+    return a.path == b.path || std::filesystem::equivalent(a.path, b.path, not_there);
+  }
   return !a.endpoint.empty() && a.endpoint == b.endpoint && a.bucket == b.bucket &&
          a.prefix == b.prefix;
 }

@@ -260,6 +260,22 @@ TEST_CASE("commands that ask no storage load without the secrets, and run no com
   CHECK_FALSE(std::filesystem::exists(ran));
 }
 
+TEST_CASE("a link to a storage's directory is no second place") {
+  const TemporaryDirectory directory("/tmp", "bkp-link-");
+  const std::string disk = directory.path() / "disk", link = directory.path() / "link";
+  std::filesystem::create_directory(disk);
+  std::filesystem::create_symlink(disk, link);
+  const auto with = [&](const std::string& second) {
+    return "[cluster]\nname = \"shop\"\n[postgres]\nconninfo = \"dbname=shop\"\n"
+           "[encryption]\nkey_file = \"/k\"\n"
+           "[[storage]]\nname = \"a\"\ntype = \"local\"\npath = \"" +
+           disk + "\"\n[[storage]]\nname = \"b\"\ntype = \"local\"\npath = \"" + second + "\"\n";
+  };
+  CHECK_THROWS_WITH(parse_config(with(link), "/x.toml", 0600, Secrets::optional),
+                    Catch::Contains("storages 'a' and 'b' are one place"));
+  CHECK_NOTHROW(parse_config(with(disk + "2"), "/x.toml", 0600, Secrets::optional));
+}
+
 TEST_CASE("the configuration is --config, else BKP_CONFIG, else under /etc") {
   CHECK(config_path(std::nullopt) == "/etc/bkp/bkp.toml");
   const Variable variable("BKP_CONFIG", "/srv/bkp.toml");

@@ -188,6 +188,18 @@ void apply_all(PgConnection& connection, const std::string& name,
     connection.execute(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", database));
 }
 
+// The one that a database has without asking is not named: naming it takes a privilege on it.
+std::string tablespace_option(PgConnection& connection, const std::string& tablespace) {
+  const bool own = connection
+                       .query(
+                           "SELECT FROM pg_database JOIN pg_tablespace AS t "
+                           "ON t.oid = dattablespace WHERE datname = 'template0' "
+                           "AND spcname = $1",
+                           {tablespace})
+                       .empty();
+  return own ? " TABLESPACE " + connection.quote_identifier(tablespace) : "";
+}
+
 }  // namespace
 
 void create_database(PgConnection& connection, const std::string& name,
@@ -196,11 +208,11 @@ void create_database(PgConnection& connection, const std::string& name,
   const std::string options = locale_options(connection, properties);
   // Closed until the privileges that everybody has on a new database are taken away.
   connection.execute(
-      fmt::format("CREATE DATABASE {} WITH TEMPLATE template0 OWNER {} ENCODING {}{} TABLESPACE {} "
+      fmt::format("CREATE DATABASE {} WITH TEMPLATE template0 OWNER {} ENCODING {}{}{} "
                   "ALLOW_CONNECTIONS false",
                   database, connection.quote_identifier(properties.owner),
                   connection.quote_literal(properties.encoding), options,
-                  connection.quote_identifier(properties.tablespace)));
+                  tablespace_option(connection, properties.tablespace)));
   try {
     connection.execute(fmt::format("REVOKE ALL ON DATABASE {} FROM PUBLIC", database));
     connection.execute(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", database));

@@ -141,6 +141,18 @@ std::vector<std::string> missing_roles(PgConnection& connection,
       {array_text({needed.begin(), needed.end()})}));
 }
 
+std::vector<std::string> foreign_roles(PgConnection& connection,
+                                       const DatabaseProperties& properties,
+                                       const std::vector<std::string>& owners) {
+  std::set<std::string> needed(owners.begin(), owners.end());
+  needed.insert(properties.owner);
+  needed.erase("");
+  return first_column(connection.query(
+      "SELECT rolname FROM pg_roles WHERE rolname = ANY ($1::text[]) "
+      "AND NOT pg_has_role(oid, $2) ORDER BY rolname COLLATE \"C\"",
+      {array_text({needed.begin(), needed.end()}), connection.major() < 16 ? "MEMBER" : "SET"}));
+}
+
 bool database_exists(PgConnection& connection, const std::string& name) {
   return !connection.query("SELECT FROM pg_database WHERE datname = $1", {name}).empty();
 }

@@ -46,6 +46,11 @@ std::vector<std::string> missing_roles(PgConnection& connection,
                                        const DatabaseProperties& properties,
                                        const std::vector<std::string>& more);
 
+// The owner and those of `owners` whom the role of `connection` cannot make owners of anything.
+std::vector<std::string> foreign_roles(PgConnection& connection,
+                                       const DatabaseProperties& properties,
+                                       const std::vector<std::string>& owners);
+
 bool database_exists(PgConnection& connection, const std::string& name);
 // CREATE DATABASE `name` FROM template0 with encoding, locale, owner and tablespace. Until
 // apply_properties it refuses connections of others than its owner and superusers

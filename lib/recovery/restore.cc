@@ -103,6 +103,18 @@ void require_roles(PgConnection& server, const Plan& plan) {
       "as a superuser: " + cure);
 }
 
+void require_membership(PgConnection& server, const Plan& plan) {
+  const std::vector<std::string> foreign =
+      foreign_roles(server, plan.properties, plan.manifest.owners);
+  if (foreign.empty()) return;
+  throw Error(ErrorCode::failed,
+              fmt::format("role '{}' can give nothing to roles that own parts of the backup: {}",
+                          server.query("SELECT current_user").at(0).at(0).value(),
+                          fmt::join(foreign, ", ")),
+              "name a superuser, or a member of them, in conninfo of [restore] of the "
+              "configuration");
+}
+
 Plan make_plan(Context& context, const RestoreRequest& request, PgConnection& server,
                std::vector<CopyCheck>& bad) {
   Plan plan;
@@ -117,6 +129,7 @@ Plan make_plan(Context& context, const RestoreRequest& request, PgConnection& se
   plan.manifest = fetch_manifest(context, request.backup, bad);
   plan.properties = decode_properties(plan.manifest.properties);
   require_roles(server, plan);
+  require_membership(server, plan);
   const int dumped_by = std::atoi(plan.manifest.tool_version.c_str());
   plan.tools = find_tools(std::max(server.major(), dumped_by), context.config.bin_dir);
   if (plan.jobs > 1)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "commands.h"
 #include "options.h"
 
@@ -61,8 +62,16 @@ void refuse_empty_values(const std::vector<std::string>& words) {
   }
 }
 
+void refuse_other_encodings(const std::vector<std::string>& words) {
+  for (const std::string& word : words)
+    if (const std::string valid = valid_utf8(word); valid != word)
+      throw Error(ErrorCode::usage, "argument '" + valid + "' is not UTF-8",
+                  "write it in UTF-8: records and names are kept in no other encoding");
+}
+
 void parse_words(CLI::App& app, const std::vector<std::string>& words) {
   app.allow_extras();
+  refuse_other_encodings(words);
   refuse_empty_values(words);
   try {
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
@@ -131,6 +140,8 @@ Invocation parse_invocation(const Words& split, std::vector<std::string> words) 
   CLI::App app;
   invocation.run = declare_command(*invocation.command, app, invocation.globals);
   parse_words(app, split.rest);
+  if (invocation.globals.config && invocation.globals.config->empty())
+    throw Error(ErrorCode::usage, "option '--config' needs a value");
   if (invocation.globals.quiet && invocation.globals.verbose > 0)
     throw Error(ErrorCode::usage, "'--quiet' and '--verbose' exclude each other");
   return invocation;

@@ -265,6 +265,10 @@ std::vector<std::string> remote_storages_that_took(const Config& config,
 }
 
 std::vector<std::string> databases_of(const Context& context, const DumpRequest& request) {
+  for (const std::string& database : request.databases)
+    if (database.empty())
+      throw Error(ErrorCode::usage, "'' cannot be a database's name",
+                  "a variable without a value? no '--db' at all means the conninfo's database");
   if (!request.all && !request.databases.empty()) return request.databases;
   PgConnection connection(context.config.conninfo);
   if (request.all) return dumpable_databases(connection);

@@ -60,6 +60,8 @@ class Desk {
     return server_.conninfo(database, user);
   }
 
+  void psql(const std::string& statements) { server_.psql("postgres", statements); }
+
   Ended bkp(const std::string& line, const std::string& config = "bkp.toml") {
     std::vector<std::string> words = test::shell_words(line);
     ProcessOptions options;
@@ -163,6 +165,27 @@ TEST_CASE("what is wrong is told in one screen, with what to type, and the right
         desk.bkp("show 1234abcd"), 2,
         "bkp: error: there is no backup '1234abcd' in catalog 'DIR/catalog.db'\nhint: write an ID "
         "or the first 4 or more of its characters, or a file name, as 'bkp list' shows them\n");
+  }
+  SECTION("a database without a name") {
+    check(desk.bkp("dump --db ''"), 2,
+          "bkp: error: '' cannot be a database's name\nhint: a variable without a value? no '--db' "
+          "at all means the conninfo's database\n");
+  }
+  SECTION("an argument in another encoding") {
+    check(desk.bkp("dump --note caf\xe9"), 2,
+          "bkp: error: argument 'caf\xef\xbf\xbd' is not UTF-8\nhint: write it in UTF-8: records "
+          "and names are kept in no other encoding\n");
+    CHECK(desk.bkp("list").out.empty());
+  }
+  SECTION("a restoring role that may create databases, but not give them to their owners") {
+    desk.psql("CREATE ROLE maker LOGIN CREATEDB; CREATE DATABASE own OWNER maker");
+    REQUIRE(desk.bkp("dump --db shop --db own").code == 0);
+    desk.edit("[restore]", "[restore]\nconninfo = \"" + desk.conninfo("postgres", "maker") + "\"");
+    const Ended ended = desk.bkp("restore latest --db shop --into copy");
+    CHECK(ended.err.find("bkp: error: role 'maker' can give nothing to roles that own parts of the "
+                         "backup: postgres\nhint: name a superuser") != std::string::npos);
+    CHECK(ended.code == 1);
+    CHECK(desk.bkp("restore latest --db own --into copy").code == 0);
   }
   SECTION("'latest' of two databases") {
     REQUIRE(desk.bkp("dump --db shop --db postgres").code == 0);

@@ -1,6 +1,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -157,12 +158,25 @@ class SqliteDatabase final : public SqlDatabase {
     }
   }
 
+  // One that is read-only while the catalog is not stays behind when the catalog was for a while.
+  std::string cure_of_readonly() const {
+    for (const char* suffix : {"-shm", "-wal"}) {
+      const std::string beside = path_.string() + suffix;
+      if (::access(path_.c_str(), W_OK) == 0 && ::access(beside.c_str(), W_OK) != 0 &&
+          errno == EACCES)
+        return "chmod u+w '" + beside + "'";
+    }
+    return "run bkp as the user that owns the file and its directory '" +
+           path_.parent_path().string() + "'";
+  }
+
   Error translated(const SQLite::Exception& failure) const {
     const auto error = [&](std::string_view what, std::string hint) {
       return Error(ErrorCode::failed, std::string(what) + " " + describe() + ": " + failure.what(),
                    std::move(hint));
     };
-    switch (failure.getErrorCode()) {
+    const bool full = database_ && ::sqlite3_system_errno(database_->getHandle()) == ENOSPC;
+    switch (full ? SQLITE_FULL : failure.getErrorCode()) {
       case SQLITE_BUSY:
       case SQLITE_LOCKED:
         return error("cannot get hold of the catalog",
@@ -175,14 +189,12 @@ class SqliteDatabase final : public SqlDatabase {
       case SQLITE_CANTOPEN:
       case SQLITE_PERM:
       case SQLITE_AUTH:
-        return error("cannot open the catalog for writing",
-                     "run bkp as the user that owns the file and its directory '" +
-                         path_.parent_path().string() + "'");
+        return error("cannot open the catalog for writing", cure_of_readonly());
       case SQLITE_CORRUPT:
       case SQLITE_NOTADB:
         return error("the catalog is damaged:",
-                     "move the file away; no backup is lost with it: every storage holds the "
-                     "manifests from which a catalog is made");
+                     "move the file away, then 'bkp init' makes one from the manifests in the "
+                     "storages: no backup is lost");
       default:
         return error("cannot use the catalog", "");
     }

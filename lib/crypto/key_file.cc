@@ -134,7 +134,10 @@ Fd open_key_file(const std::string& path) {
   throw Error(
       ErrorCode::usage,
       fmt::format("cannot open key file '{}': {}", path, std::generic_category().message(reason)),
-      reason == ENOENT ? "run 'bkp key generate', or bring the file from the recovery kit" : "");
+      reason == ENOENT ? "bring the file from the recovery kit; only where there is no backup yet: "
+                         "run 'bkp key generate'"
+      : reason == EACCES ? "run bkp as the user that owns the file, or give the file to that user"
+                         : "");
 }
 
 std::string encode_key_file(const KeyRing& keys) {

@@ -103,7 +103,7 @@ TEST_CASE("a file that is no catalog is called damaged and left alone") {
   std::ofstream(place.file) << garbage;
   const Error error = error_of([&] { open_sql_database(place.url); });
   CHECK(error.message() == "the catalog is damaged: '" + place.file + "': file is not a database");
-  CHECK_THAT(error.hint(), Catch::StartsWith("move the file away; no backup is lost with it"));
+  CHECK_THAT(error.hint(), Catch::StartsWith("move the file away, then 'bkp init' makes one"));
   CHECK(read_file(place.file) == garbage);
 }
 

@@ -19,7 +19,7 @@ using DumpOptions = DumpRequest;
 
 std::string summary(const BackupRecord& backup) {
   return fmt::format("{} {} of '{}': {} stored, {:.1f}x smaller, {} on {}, in {}",
-                     backup.id.substr(0, 8), to_text(backup.status), backup.database,
+                     backup.id.substr(0, 8), to_text(backup.status), printable(backup.database),
                      format_size(backup.size_bytes), backup.compression_ratio, backup.filename,
                      copies_text(backup),
                      format_duration(std::chrono::duration<double>(backup.duration_seconds)));

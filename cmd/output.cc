@@ -179,8 +179,10 @@ Output::Output(bool json, bool colours)
     : json_(json), colours_(colours), width_(terminal_width(stdout)) {}
 
 void Output::text(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw_errno("cannot write to standard output");
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  // A reader such as head that has seen enough makes nothing wrong of what was done.
+  if (!written && errno != EPIPE) throw_errno("cannot write to standard output");
 }
 
 void Output::line(std::string_view text) { this->text(std::string(text) + "\n"); }

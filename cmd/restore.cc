@@ -37,7 +37,10 @@ std::string ask_which(const RestoreOptions& options, Session& session) {
   for (const BackupRecord& backup : backups)
     session.log().info(fmt::format("  {}, {}, on {}", backup_title(backup),
                                    format_size(backup.size_bytes), copies_text(backup)));
-  return ask("restore which", backups.front().id.substr(0, 8));
+  const std::string wanted = ask("restore which", backups.front().id.substr(0, 8));
+  // Told at once when there is none, not after the other questions.
+  select_backup(session.catalog(), {wanted, {BackupType::full_database}, options.database, {}});
+  return wanted;
 }
 
 // Fills what is missing by asking, or says what is missing where nobody can answer.

@@ -37,7 +37,7 @@ int run_cat(const CatOptions& options, Session& session) {
   const Manifest manifest = fetch_manifest(context, backup, bad_copies);
   StandardOutput out;
   const GetResult result = context.repository.get(
-      manifest, options.storages.empty() ? read_order(context) : options.storages, out);
+      manifest, options.storages.empty() ? read_order(context, bad_copies) : options.storages, out);
   for (const CopyCheck& bad : result.bad_copies)
     session.log().warning("the copy in '" + bad.storage + "' is bad: " + bad.problem);
   session.log().debug(format_size(result.bytes) + " delivered");

@@ -9,10 +9,14 @@
 
 namespace bkp {
 
-std::vector<std::string> read_order(const Context& context) {
+std::vector<std::string> read_order(const Context& context, const std::vector<CopyCheck>& bad) {
   std::vector<std::string> order = context.config.read_order;
   for (const std::string& name : context.repository.storage_names())
     if (std::find(order.begin(), order.end(), name) == order.end()) order.push_back(name);
+  std::stable_partition(order.begin(), order.end(), [&bad](const std::string& name) {
+    return std::none_of(bad.begin(), bad.end(),
+                        [&name](const CopyCheck& copy) { return copy.storage == name; });
+  });
   return order;
 }
 

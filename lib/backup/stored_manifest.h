@@ -7,8 +7,9 @@
 
 namespace bkp {
 
-// [restore] read_order first, then the other storages.
-std::vector<std::string> read_order(const Context& context);
+// [restore] read_order first, then the other storages; those of `bad` after all others: one that
+// did not answer is not waited for again.
+std::vector<std::string> read_order(const Context& context, const std::vector<CopyCheck>& bad = {});
 
 // The manifest of a backup, from the first storage that has it whole. Copies found bad on the way
 // are added to `bad`. Throws Error(integrity) naming what was found where, Error(failed) when no

@@ -35,6 +35,7 @@ struct Plan {
   DatabaseProperties properties;
   std::filesystem::path tools;
   std::string scratch;  // the name it is built under
+  std::vector<std::string> read_order;
   unsigned jobs = 1;
 };
 
@@ -127,6 +128,7 @@ Plan make_plan(Context& context, const RestoreRequest& request, PgConnection& se
     throw Error(ErrorCode::usage, fmt::format("database '{}' exists already", request.into),
                 "choose another name for --into: a restore never overwrites a database");
   plan.manifest = fetch_manifest(context, request.backup, bad);
+  plan.read_order = read_order(context, bad);
   plan.properties = decode_properties(plan.manifest.properties);
   require_roles(server, plan);
   require_membership(server, plan);
@@ -153,7 +155,7 @@ GetResult run_streamed(Context& context, const Plan& plan, const std::string& co
   options.input = ProcessOptions::Input::pipe;
   options.output = ProcessOptions::Output::discard;
   Process process(std::move(options));
-  GetResult result = context.repository.get(plan.manifest, read_order(context), process.input());
+  GetResult result = context.repository.get(plan.manifest, plan.read_order, process.input());
   require_success(process);
   return result;
 }
@@ -164,7 +166,7 @@ GetResult run_spooled(Context& context, const Plan& plan, const std::string& con
   arguments.jobs = plan.jobs;
   arguments.archive = "/dev/stdin";
   SpoolFile spool(context.config.spool_dir);
-  GetResult result = context.repository.get(plan.manifest, read_order(context), spool);
+  GetResult result = context.repository.get(plan.manifest, plan.read_order, spool);
   ProcessOptions options = restore_process(plan.tools, arguments);
   options.input = ProcessOptions::Input::file;
   options.input_file = spool.take();

@@ -23,7 +23,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
-from servers import (OWNER, DeafPort, FaultProxy, Postgres, Rgw, environment, make_directory, owner_command,
+from servers import (BIN, OWNER, DeafPort, FaultProxy, Postgres, Rgw, environment, make_directory, owner_command,
                      wait_until)
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -273,6 +273,19 @@ class Story(unittest.TestCase):
     def dropped_afterwards(self, database):
         self.addCleanup(self.postgres.sql, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
         return database
+
+    @contextlib.contextmanager
+    def locked_table(self, database='shop'):
+        """While it lasts, a dump of the database waits."""
+        session = subprocess.Popen([BIN / 'psql', '-XqAt', '-d', self.postgres.conninfo(database)],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        session.stdin.write('BEGIN; LOCK TABLE marker IN ACCESS EXCLUSIVE MODE; SELECT 1;\n')
+        session.stdin.flush()
+        session.stdout.readline()
+        try:
+            yield
+        finally:
+            session.communicate('COMMIT;\n')
 
     def told(self, result, code, *patterns, hint=None):
         """The exit code, and each pattern somewhere in what was said on standard error."""

@@ -241,6 +241,47 @@ class Kills(Story):
             bkp.ok('dump')
             bkp.assert_only_whole_backups_are_stored()
 
+    def test_a_full_catalog(self):
+        """no room for the catalog when a dump ends: told; the next run takes the backup into it"""
+        with self.small_disk('3m') as disk:
+            bkp = self.new_bkp('postgres', clouds=['r2'])
+            bkp.catalog_file = disk / 'catalog.db'
+            bkp.edit('^url = .*', f'url = "sqlite:{bkp.catalog_file}"')
+            bkp.ok('init')
+            bkp.ok('dump', '--note', 'before')
+            self.postgres.sql('CREATE TABLE IF NOT EXISTS marker ()')
+            with self.locked_table('postgres'):
+                running = bkp.start('dump', '--note', 'meanwhile')
+                wait_until(lambda: running.ended() or running.children('pg_dump'), 'pg_dump')
+                with contextlib.suppress(OSError), open(disk / 'more', 'wb') as more:
+                    while True:
+                        more.write(b'x' * 512)
+                        more.flush()
+            self.told(running.wait(), 1, 'database or disk is full', hint='free space')
+            (disk / 'more').unlink()
+            bkp.ok('dump')
+            bkp.assert_only_whole_backups_are_stored(copies=2)
+            self.assertEqual([b['note'] for b in bkp.whole()], ['', 'meanwhile', 'before'])
+
+    def test_init_killed(self):
+        """init killed at random moments: run again it goes on, and everything works"""
+        for number in range((OPTIONS.rounds or ROUNDS) // 2):
+            bkp = self.new_bkp('postgres')
+            again = bkp.directory / 'again'
+            make_directory(again)
+            bkp.config = again / 'bkp.toml'
+            words = ['init', '--cluster', 'shop', '--conninfo', self.postgres.conninfo(), '--local',
+                     again / 'local', '--yes']
+            with self.subTest(round=number):
+                running = bkp.start(*words)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    running.process.wait(self.random.uniform(0, 0.12))
+                running.kill()
+                running.wait()
+                bkp.ok(*words)
+                bkp.ok('dump')
+                bkp.ok('doctor')
+
     def test_a_full_spool(self):
         """no room for the spool of a parallel restore: told before, and how to do without"""
         bkp = self.new_bkp('shop')

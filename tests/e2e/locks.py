@@ -1,12 +1,10 @@
 #!/usr/bin/python3
 """One run at a time where it matters, and nobody waits where it does not."""
 
-import contextlib
 import signal
-import subprocess
 
 from harness import Story, main
-from servers import BIN, wait_until
+from servers import wait_until
 
 
 class Locks(Story):
@@ -14,19 +12,6 @@ class Locks(Story):
     def setUpClass(cls):
         super().setUpClass()
         cls.postgres.create_database('shop', megabytes=2)
-
-    @contextlib.contextmanager
-    def locked_table(self, database='shop'):
-        """While it lasts, a dump of the database waits."""
-        session = subprocess.Popen([BIN / 'psql', '-XqAt', '-d', self.postgres.conninfo(database)],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        session.stdin.write('BEGIN; LOCK TABLE marker IN ACCESS EXCLUSIVE MODE; SELECT 1;\n')
-        session.stdin.flush()
-        session.stdout.readline()
-        try:
-            yield
-        finally:
-            session.communicate('COMMIT;\n')
 
     def begin_dump(self, bkp, *options):
         """A dump that has begun: its backup is on record and pg_dump is running."""

@@ -61,6 +61,15 @@ class Running:
     def kill(self, number=signal.SIGKILL):
         self.process.send_signal(number)
 
+    def stacks(self):
+        """What its threads do, where there is a debugger to tell."""
+        if not shutil.which('gdb'):
+            return ''
+        told = subprocess.run(['gdb', '-p', str(self.pid), '-batch', '-ex', 'thread apply all bt'],
+                              capture_output=True, text=True, check=False).stdout
+        return '\n'.join(line[:150] for line in told.splitlines()
+                         if line.startswith('Thread') or ' in bkp::' in line)
+
     def ended(self):
         return self.process.poll() is not None
 
@@ -79,9 +88,10 @@ class Running:
         try:
             out, err = self.process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
+            stacks = self.stacks()
             self.process.kill()
             out, err = self.process.communicate()
-            err += f'[killed by the story after {timeout} s]\n'.encode()
+            err += f'[killed by the story after {timeout} s]\n{stacks}'.encode()
         return self.bkp.judge(Result(self.argv, self.process.returncode, out,
                                      err.decode('utf-8', 'replace'),
                                      time.monotonic() - self.begun))

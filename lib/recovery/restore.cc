@@ -28,6 +28,8 @@ namespace bkp {
 namespace {
 
 constexpr std::size_t kNamedDifferences = 20;
+constexpr std::size_t kNamedErrors = 10;
+constexpr unsigned kMostJobs = 64;  // each is a connection, for pg_restore and again for the proof
 
 // Everything a restore knows before it writes anything.
 struct Plan {
@@ -120,6 +122,9 @@ Plan make_plan(Context& context, const RestoreRequest& request, PgConnection& se
                std::vector<CopyCheck>& bad) {
   Plan plan;
   plan.jobs = std::max(1U, request.jobs.value_or(context.config.restore_jobs));
+  if (plan.jobs > kMostJobs)
+    throw Error(ErrorCode::usage, fmt::format("{} jobs are more than the {} that a restore may use",
+                                              plan.jobs, kMostJobs));
   plan.scratch = scratch_name(request.into);
   if (request.into.empty() || request.into.size() > 63)
     throw Error(ErrorCode::usage,
@@ -144,8 +149,14 @@ void require_success(Process& process) {
   const int status = process.wait_status();
   const std::vector<std::string> errors = restore_errors(status, process.error_output());
   if (errors.empty()) return;
+  // Its workers tend to fail alike: each reason once, and no more than fit on a screen.
+  std::vector<std::string> reasons;
+  for (const std::string& error : errors)
+    if (reasons.size() < kNamedErrors &&
+        std::find(reasons.begin(), reasons.end(), error) == reasons.end())
+      reasons.push_back(error);
   throw Error(ErrorCode::failed, fmt::format("pg_restore failed with exit status {}: {}", status,
-                                             fmt::join(errors, "; ")));
+                                             fmt::join(reasons, "; ")));
 }
 
 GetResult run_streamed(Context& context, const Plan& plan, const std::string& conninfo) {

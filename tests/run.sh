@@ -45,7 +45,7 @@ for sanitizer in asan tsan; do
 done
 printf '\nUnit tests under sanitizers:\n'
 for directory in build-asan build-tsan; do
-  printf '%s: %s\n' "$directory" "$(grep -m1 '% tests passed' "$logs/$directory" || echo 'not built')"
+  printf '%s: %s\n' "$directory" "$(grep -s -m1 '% tests passed' "$logs/$directory" || echo 'not built')"
 done
 printf '\n'
 if [ ${#failed[@]} -gt 0 ]; then

@@ -110,7 +110,7 @@ class Access(Story):
         bkp.ok('dump')
         bkp.edit(r'^# conninfo = .*', f'conninfo = "{self.postgres.conninfo(user="taker")}"')
         before = self.postgres.databases()
-        self.told(bkp.run('restore', 'latest', '--into', 'nowhere'), 1, 'permission denied')
+        self.told(bkp.run('restore', 'latest', '--into', 'nowhere'), 1, "role 'taker'", hint='conninfo')
         self.assertEqual(self.postgres.databases(), before)
 
 

@@ -7,7 +7,7 @@
 #include "pg/connection.h"
 #include "pg/dump_access.h"
 #include "pg/tools.h"
-#include "recovery/restore.h"
+#include "recovery/restore_server.h"
 
 namespace bkp {
 namespace {

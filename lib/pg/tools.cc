@@ -122,6 +122,7 @@ ProcessOptions restore_process(const std::filesystem::path& bin_dir,
   options.argv = {(bin_dir / "pg_restore").string(), "--no-password",
                   "--dbname=" + connection.conninfo};
   if (arguments.jobs > 1) options.argv.push_back(fmt::format("--jobs={}", arguments.jobs));
+  for (const std::string& argument : arguments.selection) options.argv.push_back(argument);
   if (!arguments.archive.empty()) options.argv.push_back(arguments.archive.string());
   return options;
 }

@@ -29,8 +29,9 @@ struct DumpArguments {
 
 struct RestoreArguments {
   std::string conninfo;
-  unsigned jobs = 1;              // more need `archive`
-  std::filesystem::path archive;  // empty: standard input
+  unsigned jobs = 1;                   // more need `archive`
+  std::filesystem::path archive;       // empty: standard input
+  std::vector<std::string> selection;  // further arguments: "--single-transaction"
 };
 
 // The directory that holds pg_dump, pg_restore and psql of `major`: `configured` if given, else

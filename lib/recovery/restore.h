@@ -26,13 +26,9 @@ struct RestoreResult {
 // Builds the database under a scratch name, restores into it, compares rows and digests of every
 // table with the manifest, and only then gives it its name: killed at any moment, there is no half
 // database under that name. The scratch database is dropped on failure (and at the next restore to
-// the same name, after a kill). Takes the lock of its target. Throws Error: usage (the name is
-// taken, roles are missing, no room for the spool), integrity (no copy is whole, or rows differ),
-// failed; the restore log and a RESTORE_FAILURE alert have it too.
+// the same name, after a kill). Takes the lock of its target on the server. Throws Error: usage
+// (the name is taken, roles are missing, no room for the spool), locked, integrity (no copy is
+// whole, or rows differ), failed; the restore log and a RESTORE_FAILURE alert have it too.
 RestoreResult restore(Context& context, const RestoreRequest& request);
-
-// The server that restores go to: [restore] conninfo, else the owner of the cluster by the socket
-// of [postgres] conninfo, else that conninfo; its dbname is replaced.
-std::string restore_conninfo(const Config& config, const std::string& database);
 
 }  // namespace bkp

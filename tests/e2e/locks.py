@@ -86,16 +86,20 @@ class Locks(Story):
         self.assertEqual(running.wait().code, 0)
 
     def test_restores_to_one_target(self):
-        """two restores to one name: the second ends with exit 5; to another name it works"""
-        bkp = self.new_bkp('shop')
+        """two restores to one name, from one host or two: the second ends with exit 5"""
+        bkp, other = self.new_bkp('shop'), self.new_bkp('shop', cluster='of-another-host')
         bkp.ok('dump')
+        other.ok('dump')
         self.dropped_afterwards('one')
         first = bkp.start('restore', 'latest', '--into', 'one')
         wait_until(lambda: first.ended() or self.scratch_databases(), 'the scratch database')
         first.kill(signal.SIGSTOP)
         try:
             self.told(bkp.run('restore', 'latest', '--into', 'one'), 5,
-                      'another run holds the lock', rf'process {first.pid}\b')
+                      "another restore to 'one' is running", rf'process {first.pid}\b')
+            self.told(other.run('restore', 'latest', '--into', 'one'), 5,
+                      "another restore to 'one' is running", rf'process {first.pid}\b')
+            self.assertEqual(other.open_alerts(), [])
             bkp.ok('restore', 'latest', '--into', self.dropped_afterwards('two'))
         finally:
             first.kill(signal.SIGCONT)

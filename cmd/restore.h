@@ -1,0 +1,27 @@
+// `bkp restore`: what its modes share. Each mode's doing is a file of its own: restore_full.cc, …
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "catalog/records.h"
+#include "session.h"
+
+namespace bkp {
+
+struct RestoreOptions {
+  std::optional<std::string> id, into, database;
+  std::optional<unsigned> jobs;
+  std::string reason;
+};
+
+// Fills what is missing by asking, or says what is missing where nobody can answer.
+RestoreOptions completed_by_asking(RestoreOptions options, Session& session);
+
+// The backup that the options (complete by now) mean.
+BackupRecord backup_to_restore(const RestoreOptions& options, Session& session);
+
+// One a mode.
+int run_full_restore(const RestoreOptions& options, Session& session);
+
+}  // namespace bkp

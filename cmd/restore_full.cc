@@ -1,0 +1,31 @@
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "describe.h"
+#include "json.h"
+#include "recovery/restore.h"
+#include "restore.h"
+
+namespace bkp {
+
+int run_full_restore(const RestoreOptions& options, Session& session) {
+  const BackupRecord backup = backup_to_restore(options, session);
+  Context context = session.context();
+  const RestoreResult result =
+      restore(context, {backup, *options.into, options.jobs, options.reason});
+  session.set_summary(backup.id + " into '" + *options.into + "'");
+  for (const std::string& warning : result.warnings) session.log().warning(warning);
+  Output& output = session.output();
+  if (output.json()) {
+    output.document(restore_json(result));
+    return 0;
+  }
+  output.line(fmt::format(
+      "restored {} into '{}': {} tables, {} rows, {}, every one as in the backup, from {}, in {}",
+      printable(backup_title(backup)), printable(*options.into), result.tables, result.record.rows,
+      format_size(result.record.bytes), result.record.source_storage,
+      format_duration(std::chrono::duration<double>(result.record.duration_seconds))));
+  return 0;
+}
+
+}  // namespace bkp

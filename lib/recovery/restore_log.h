@@ -1,0 +1,24 @@
+// Every restore is on record in the catalog, whatever becomes of it; one that fails raises an
+// alert (unless another run was there first), which the next good one to its target resolves.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "backup/context.h"
+
+namespace bkp {
+
+struct RestoreSubject {
+  std::string backup_id;
+  std::string mode;    // "full", "swap", …
+  std::string target;  // database
+  std::string reason;
+};
+
+// Begins the record (RUNNING), does `work`, which fills in rows, bytes, source and details, and
+// ends the record: DONE, or FAILED with the error, which is thrown on. Returns what is stored.
+RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
+                             const std::function<void(RestoreRecord&)>& work);
+
+}  // namespace bkp

@@ -44,7 +44,7 @@ check_libraries() {
   check_library 'nlohmann/json_fwd\.hpp' '(lib/(config|catalog|repo|backup|recovery|monitor)|cmd)/'
   check_library 'pugixml' 'lib/storage/[a-z_0-9]+\.cc'
   check_library 'SQLiteCpp|sqlite3' 'lib/catalog/[a-z_]*sqlite[a-z_]*\.cc'
-  check_library 'libpq' 'lib/(pg/[a-z_]+|config/conninfo)\.cc'
+  check_library 'libpq' 'lib/(pg/[a-z_]+|config/conninfo)\.cc|lib/pg/connection_state\.h'
   check_library 'curl/' 'lib/net/'
   check_library 'openssl/' 'lib/crypto/'
   check_library 'xxhash' 'lib/crypto/'

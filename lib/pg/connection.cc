@@ -1,7 +1,6 @@
 #include "pg/connection.h"
 
 #include <fmt/format.h>
-#include <libpq-fe.h>
 #include <poll.h>
 
 #include <cerrno>
@@ -10,16 +9,12 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "pg/connection_state.h"
 #include "pg/conninfo.h"
+#include "pg/copy_stream.h"
 
 namespace bkp {
 namespace {
-
-using Result = std::unique_ptr<PGresult, decltype(&PQclear)>;
-
-struct Closer {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
 
 std::string field(const PGresult* result, int code) {
   const char* text = PQresultErrorField(result, code);
@@ -59,66 +54,70 @@ std::string connection_hint(const std::string& message) {
 
 }  // namespace
 
-struct PgConnection::State {
-  std::unique_ptr<PGconn, Closer> connection;
+void PgConnection::State::wait_readable() {
+  pollfd socket{PQsocket(connection.get()), POLLIN, 0};
+  const int ready = ::poll(&socket, 1, 500);
+  if (ready < 0 && errno != EINTR) throw_errno("poll");
+  if (interrupt_signal() == 0) return;
+  cancel();
+  check_interrupt();
+}
 
-  // Waits until the socket can be read, giving up when the process was asked to stop.
-  void wait_readable() {
-    pollfd socket{PQsocket(connection.get()), POLLIN, 0};
-    const int ready = ::poll(&socket, 1, 500);
-    if (ready < 0 && errno != EINTR) throw_errno("poll");
-    if (interrupt_signal() == 0) return;
-    cancel();
-    check_interrupt();
+void PgConnection::State::cancel() noexcept {
+  if (PGcancel* request = PQgetCancel(connection.get())) {
+    char ignored[256];
+    PQcancel(request, ignored, sizeof ignored);
+    PQfreeCancel(request);
   }
+}
 
-  void cancel() noexcept {
-    if (PGcancel* request = PQgetCancel(connection.get())) {
-      char ignored[256];
-      PQcancel(request, ignored, sizeof ignored);
-      PQfreeCancel(request);
-    }
+PgResult PgConnection::State::next_result() {
+  while (PQisBusy(connection.get())) {
+    wait_readable();
+    if (!PQconsumeInput(connection.get())) break;
   }
+  return {PQgetResult(connection.get()), &PQclear};
+}
 
-  Result next_result() {
-    while (PQisBusy(connection.get())) {
-      wait_readable();
-      if (!PQconsumeInput(connection.get())) break;
-    }
-    return {PQgetResult(connection.get()), &PQclear};
-  }
+void PgConnection::State::require_sent(int sent) {
+  if (!sent) throw Error(ErrorCode::failed, connection_message(PQerrorMessage(connection.get())));
+}
 
-  void require_sent(int sent) {
-    if (!sent) throw Error(ErrorCode::failed, connection_message(PQerrorMessage(connection.get())));
+PgResult PgConnection::State::last_result() {
+  PgResult last{nullptr, &PQclear};
+  std::optional<Error> error;
+  for (PgResult result = next_result(); result; result = next_result()) {
+    const auto status = PQresultStatus(result.get());
+    if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
+      throw Error(ErrorCode::failed, "COPY where a plain statement was expected");
+    if (!error && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK &&
+        status != PGRES_EMPTY_QUERY)
+      error = to_error(result.get());
+    last = std::move(result);
   }
+  if (error) throw *error;
+  return last;
+}
 
-  // Reads every result of the statement; keeps the last one. Throws the first error after all of
-  // them are read, so that the connection can be used again.
-  Result last_result() {
-    Result last{nullptr, &PQclear};
-    std::optional<Error> error;
-    for (Result result = next_result(); result; result = next_result()) {
-      const auto status = PQresultStatus(result.get());
-      if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
-        throw Error(ErrorCode::failed, "COPY where a plain statement was expected");
-      if (!error && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK &&
-          status != PGRES_EMPTY_QUERY)
-        error = to_error(result.get());
-      last = std::move(result);
-    }
-    if (error) throw *error;
-    return last;
+void PgConnection::State::begin_copy(std::string_view statement, ExecStatusType expected) {
+  require_sent(PQsendQuery(connection.get(), std::string(statement).c_str()));
+  const PgResult start = next_result();
+  if (start && PQresultStatus(start.get()) == expected) return;
+  const Error error =
+      start ? to_error(start.get()) : Error(ErrorCode::failed, "no answer to a COPY statement");
+  while (next_result()) {
   }
+  throw error;
+}
 
-  Error to_error(const PGresult* result) {
-    std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
-    if (message.empty()) message = connection_message(PQresultErrorMessage(result));
-    if (message.empty()) message = connection_message(PQerrorMessage(connection.get()));
-    const std::string detail = field(result, PG_DIAG_MESSAGE_DETAIL);
-    if (!detail.empty()) message += " (" + detail + ")";
-    return {ErrorCode::failed, message, field(result, PG_DIAG_MESSAGE_HINT)};
-  }
-};
+Error PgConnection::State::to_error(const PGresult* result) {
+  std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+  if (message.empty()) message = connection_message(PQresultErrorMessage(result));
+  if (message.empty()) message = connection_message(PQerrorMessage(connection.get()));
+  const std::string detail = field(result, PG_DIAG_MESSAGE_DETAIL);
+  if (!detail.empty()) message += " (" + detail + ")";
+  return {ErrorCode::failed, message, field(result, PG_DIAG_MESSAGE_HINT)};
+}
 
 PgConnection::PgConnection(const std::string& conninfo) : state_(std::make_unique<State>()) {
   Conninfo parsed(conninfo);
@@ -155,7 +154,7 @@ std::vector<PgRow> PgConnection::query(std::string_view statement,
   state_->require_sent(PQsendQueryParams(state_->connection.get(), std::string(statement).c_str(),
                                          static_cast<int>(parameters.size()), nullptr,
                                          parameters.data(), nullptr, nullptr, 0));
-  const Result result = state_->last_result();
+  const PgResult result = state_->last_result();
   std::vector<PgRow> rows;
   if (!result) return rows;
   rows.reserve(static_cast<std::size_t>(PQntuples(result.get())));
@@ -189,33 +188,9 @@ void PgConnection::execute(std::string_view statements) {
 
 std::uint64_t PgConnection::copy_out(std::string_view statement,
                                      const std::function<void(ByteView row)>& row) {
-  PGconn* connection = state_->connection.get();
-  state_->require_sent(PQsendQuery(connection, std::string(statement).c_str()));
-  const Result start = state_->next_result();
-  if (!start || PQresultStatus(start.get()) != PGRES_COPY_OUT) {
-    const Error error = start ? state_->to_error(start.get())
-                              : Error(ErrorCode::failed, "no answer to a COPY statement");
-    while (state_->next_result()) {
-    }
-    throw error;
-  }
+  CopyOut copy(*this, statement);
   std::uint64_t rows = 0;
-  while (true) {
-    char* raw = nullptr;
-    const int length = PQgetCopyData(connection, &raw, 1);
-    if (length == 0) {
-      state_->wait_readable();
-      state_->require_sent(PQconsumeInput(connection));
-      continue;
-    }
-    if (length < 0) break;
-    const std::unique_ptr<char, decltype(&PQfreemem)> owned(raw, &PQfreemem);
-    std::string_view line(raw, static_cast<std::size_t>(length));
-    if (line.ends_with('\n')) line.remove_suffix(1);
-    row(as_bytes(line));
-    ++rows;
-  }
-  state_->last_result();
+  for (ByteView line; copy.next(line); ++rows) row(line);
   return rows;
 }
 

@@ -44,6 +44,8 @@ class PgConnection {
   std::string quote_literal(std::string_view text) const;
 
  private:
+  friend class CopyOut;
+  friend class CopyIn;
   struct State;
   std::unique_ptr<State> state_;
 };

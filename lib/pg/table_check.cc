@@ -10,23 +10,11 @@
 
 #include "base/error.h"
 #include "pg/name.h"
-#include "pg/tools.h"
+#include "pg/text_session.h"
 #include "stream/worker_pool.h"
 
 namespace bkp {
 namespace {
-
-// What pg_dump sets itself, and what bkp makes it have.
-void set_up_session(PgConnection& connection) {
-  std::string statements =
-      "SET synchronize_seqscans = off; SET row_security = off;"
-      "SELECT pg_catalog.set_config('search_path', '', false);";
-  if (connection.major() >= 17) statements += "SET transaction_timeout = 0;";
-  for (const SessionSetting& setting : fixed_text_settings())
-    statements +=
-        fmt::format("SET {} TO {};", setting.name, connection.quote_literal(setting.value));
-  connection.execute(statements);
-}
 
 struct Relation {
   bool partitioned = false;
@@ -130,7 +118,7 @@ std::vector<CheckedTable> check_tables(const std::string& conninfo, std::vector<
   std::vector<CheckedTable> checked;
   for (TableData& table : tables) checked.push_back({std::move(table), false});
   PgConnection first(conninfo);
-  set_up_session(first);
+  set_text_session(first);
   const Relations relations = read_relations(first);
   TableReader::Work work;
   for (CheckedTable& table : checked) {
@@ -151,7 +139,7 @@ std::vector<CheckedTable> check_tables(const std::string& conninfo, std::vector<
       others.push_back(pool.submit([&] {
         try {
           PgConnection connection(conninfo);
-          set_up_session(connection);
+          set_text_session(connection);
           reader.run(connection);
         } catch (...) {
           reader.fail(std::current_exception());
@@ -167,7 +155,7 @@ std::vector<CheckedTable> check_tables(const std::string& conninfo, std::vector<
 
 LargeObjectData check_large_objects(const std::string& conninfo, Digests digests) {
   PgConnection connection(conninfo);
-  set_up_session(connection);
+  set_text_session(connection);
   connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   LargeObjectData data;
   std::uint64_t last = 0;

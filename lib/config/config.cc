@@ -62,6 +62,7 @@ class Reader {
     read_server();
     read_keeping();
     read_dump();
+    read_cleanup();
     config_.copies_minimum = number(root_.section("copies"), "minimum", config_.copies_minimum);
     read_value<VerifyAfter>(root_.section("verify"), "after", parse_verify_after,
                             config_.verify_after);
@@ -141,6 +142,13 @@ class Reader {
     read_value<std::chrono::seconds>(
         dump, "lock_wait", [](const std::string& text) { return parse_duration(text); },
         config_.lock_wait);
+  }
+
+  void read_cleanup() {
+    const TomlTable cleanup = root_.section("cleanup");
+    const auto duration = [](const std::string& text) { return parse_duration(text); };
+    read_value<std::chrono::seconds>(cleanup, "verified_grace", duration, config_.verified_grace);
+    read_value<std::chrono::seconds>(cleanup, "keep_deleted", duration, config_.keep_deleted);
   }
 
   const TomlTable& root_;

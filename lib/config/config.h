@@ -19,6 +19,17 @@ namespace bkp {
 enum class StorageType { local, s3 };
 enum class VerifyAfter { read, stat, none };
 
+// How long one kind of data is kept in a storage; whichever keeps longer decides.
+struct KeepConfig {
+  std::optional<std::chrono::seconds> age;  // nullopt: for ever
+  unsigned last = 0;                        // that many of the newest, whatever their age
+  friend bool operator==(const KeepConfig&, const KeepConfig&) = default;
+};
+
+struct StorageKeep {
+  KeepConfig dump, tenant, configuration, base, wal;
+};
+
 struct StorageConfig {
   std::string name;
   StorageType type = StorageType::local;
@@ -33,6 +44,7 @@ struct StorageConfig {
   Secret secret_key;
   std::filesystem::path ca_file;            // s3: trusted instead of the system's
   std::optional<VerifyAfter> verify_after;  // this storage's own
+  StorageKeep keep;                         // default: 30 days local, 365 elsewhere, see the manual
 };
 
 struct Config {
@@ -62,6 +74,8 @@ struct Config {
   unsigned restore_jobs = 4;
   std::string restore_conninfo;     // default: the owner by socket, see restore
   std::filesystem::path spool_dir;  // [restore] spool_dir; default: $TMPDIR or /var/tmp
+  std::chrono::seconds verified_grace = std::chrono::days(7);  // [cleanup]
+  std::chrono::seconds keep_deleted = std::chrono::days(90);
 
   const StorageConfig& storage(
       std::string_view name) const;  // throws Error(usage) naming those there are

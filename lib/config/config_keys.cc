@@ -31,6 +31,8 @@ constexpr ConfigKey kKeys[] = {
     {"storage", "type"},
     {"storage", "capacity"},
     {"storage", "verify_after"},
+    {"storage", "keep"},
+    {"storage", "keep_last"},
     {"storage", "path"},
     {"storage", "provider"},
     {"storage", "endpoint"},
@@ -52,6 +54,8 @@ constexpr ConfigKey kKeys[] = {
     {"restore", "jobs"},
     {"restore", "conninfo"},
     {"restore", "spool_dir"},
+    {"cleanup", "verified_grace"},
+    {"cleanup", "keep_deleted"},
 };
 
 constexpr std::string_view kSecrets[] = {"access_key", "secret_key", "account_id"};

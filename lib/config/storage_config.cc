@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "config/config_keys.h"
+#include "config/keep_config.h"
 
 namespace bkp {
 
@@ -112,7 +113,8 @@ Error lacks(const TomlTable& table, const StorageConfig& storage, std::string_vi
 
 // Keys of the other type would be read by nobody.
 void refuse_keys_of_other_type(const TomlTable& table, StorageType type) {
-  constexpr std::string_view kCommon[] = {"name", "type", "capacity", "verify_after"};
+  constexpr std::string_view kCommon[] = {"name",         "type", "capacity",
+                                          "verify_after", "keep", "keep_last"};
   for (const ConfigKey& key : config_keys()) {
     if (key.section != "storage" || !table.has(key.name)) continue;
     if (std::find(std::begin(kCommon), std::end(kCommon), key.name) != std::end(kCommon)) continue;
@@ -195,6 +197,7 @@ StorageConfig read_storage(const TomlTable& table, const SecretSource& secrets, 
   storage.capacity = table.parsed<std::uint64_t>(
       "capacity", [](const std::string& text) { return parse_size(text); });
   storage.verify_after = table.parsed<VerifyAfter>("verify_after", parse_verify_after);
+  storage.keep = read_keep(table, storage.type);
   if (storage.type == StorageType::local)
     read_local(table, storage);
   else

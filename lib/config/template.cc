@@ -56,6 +56,8 @@ name = "local"
 type = "local"
 path = {local}
 # capacity = "500GiB"        # default: the file system's
+# keep = { dump = "30d", tenant = "30d", configuration = "30d", base = "8d", wal = "7d" }
+# keep_last = { dump = 7 }   # that many of the newest, however old
 
 # A copy elsewhere is what saves you when this host is lost. Take out the '#', put the secrets into
 # env_file, and run 'bkp init' again.
@@ -90,6 +92,10 @@ after = "read"               # after a backup: "read" every copy back, "stat" it
 jobs = 4
 # conninfo = "host=/var/run/postgresql user=postgres"   # a role that may create databases
 # spool_dir = "/var/tmp"
+
+[cleanup]
+# verified_grace = "7d"      # verified backups are kept this much longer
+# keep_deleted = "90d"       # how long the catalog remembers what is gone
 )";
 
 std::string optional_path(const char* key, const std::filesystem::path& path, const char* example) {

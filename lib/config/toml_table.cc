@@ -145,6 +145,26 @@ std::vector<TomlTable> TomlTable::sections(std::string_view name) const {
   return result;
 }
 
+std::optional<TomlTable> TomlTable::table(std::string_view key,
+                                          std::span<const std::string_view> known) const {
+  const toml::node* found = node_->table->get(key);
+  if (!found) return std::nullopt;
+  auto node = std::make_shared<Node>(*node_);
+  node->table = found->as_table();
+  const std::vector<std::string> names(known.begin(), known.end());
+  if (!node->table) throw wrong_type(key, "a table", fmt::format("{{ {} = … }}", names.front()));
+  for (const auto& [name, value] : *node->table) {
+    if (std::find(names.begin(), names.end(), name.str()) != names.end()) continue;
+    const std::string meant = nearest(name.str(), names);
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: unknown key '{}' in '{}' of {}", node_->place(name.source()),
+                            name.str(), key, title_),
+                meant.empty() ? fmt::format("known are {}", fmt::join(names, ", "))
+                              : fmt::format("did you mean '{}'?", meant));
+  }
+  return TomlTable{std::move(node), std::string(key), fmt::format("'{}' of {}", key, title_)};
+}
+
 void TomlTable::check_keys() const {
   check_keys_of_section();
   for (const std::string_view name : config_sections()) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ class TomlTable {
   // A section that is not there reads as an empty one.
   TomlTable section(std::string_view name) const;
   std::vector<TomlTable> sections(std::string_view name) const;  // [[name]]
+  // { … } as a value, with no keys but these; nullopt: absent.
+  std::optional<TomlTable> table(std::string_view key,
+                                 std::span<const std::string_view> known) const;
 
   // A text in a form of its own; what `parse` throws is told with its place.
   template <typename T>

@@ -52,10 +52,22 @@ const Mistake kMistakes[] = {
     {"unknown section, near one", whole("[restroe]\njobs = 1\n"),
      "@:11:2: unknown section [restroe]", "did you mean [restore]?"},
     {"unknown section, near none", whole("[tenants]\n"), "@:11:2: unknown section [tenants]",
-     "known are catalog, cluster, compression, copies, dump, encryption, postgres, restore, "
+     "known are catalog, cleanup, cluster, compression, copies, dump, encryption, postgres, "
+     "restore, "
      "storage, verify"},
     {"unknown key of a storage", whole("bukcet = \"x\"\n"),
      "@:11:1: unknown key 'bukcet' in [[storage]]", "did you mean 'bucket'?"},
+    {"unknown kind of keep", whole("keep = { dmup = \"30d\" }\n"),
+     "@:11:10: unknown key 'dmup' in 'keep' of [[storage]]", "did you mean 'dump'?"},
+    {"keep that is no table", whole("keep = \"30d\"\n"),
+     "@:11:8: 'keep' in [[storage]] must be a table", "write keep = { dump = … }"},
+    {"keep of minutes", whole("keep = { dump = \"30m\" }\n"),
+     "@:11:17: dump: '30m' is less than an hour",
+     "'m' means minutes; write days such as \"30d\", or \"forever\""},
+    {"keep_last of WAL", whole("keep_last = { wal = 3 }\n"),
+     "@:11:15: unknown key 'wal' in 'keep_last' of [[storage]]", ""},
+    {"keep_last below nothing", whole("keep_last = { dump = -1 }\n"),
+     "@:11:22: 'dump' must be 0 to 100000", ""},
     {"a section that is a value", "cluster = \"shop\"\n", "@:1:11: 'cluster' must be a section",
      "write [cluster] on a line of its own"},
     {"one storage in single brackets", "[storage]\nname = \"x\"\n",

@@ -260,6 +260,30 @@ TEST_CASE("commands that ask no storage load without the secrets, and run no com
   CHECK_FALSE(std::filesystem::exists(ran));
 }
 
+TEST_CASE("what is kept how long: by type of storage, unless it says its own") {
+  const std::string text =
+      "[cluster]\nname = \"shop\"\n[postgres]\nconninfo = \"dbname=shop\"\n"
+      "[encryption]\nkey_file = \"/k\"\n"
+      "[[storage]]\nname = \"local\"\ntype = \"local\"\npath = \"/b\"\n"
+      "keep = { dump = \"14d\", tenant = \"forever\" }\nkeep_last = { dump = 7 }\n"
+      "[[storage]]\nname = \"r2\"\ntype = \"s3\"\nbucket = \"b\"\nendpoint = \"https://h\"\n"
+      "[cleanup]\nkeep_deleted = \"30d\"\n";
+  const Config config = parse_config(text, "/x.toml", 0600, Secrets::optional);
+  using std::chrono::days;
+  const StorageKeep& local = config.storage("local").keep;
+  CHECK(local.dump == KeepConfig{days(14), 7});
+  CHECK(local.tenant == KeepConfig{std::nullopt, 0});
+  CHECK(local.configuration == KeepConfig{days(30), 0});
+  CHECK(local.base == KeepConfig{days(8), 0});
+  CHECK(local.wal == KeepConfig{days(7), 0});
+  const StorageKeep& cloud = config.storage("r2").keep;
+  CHECK(cloud.dump == KeepConfig{days(365), 0});
+  CHECK(cloud.base == KeepConfig{days(31), 0});
+  CHECK(cloud.wal == KeepConfig{days(30), 0});
+  CHECK(config.verified_grace == days(7));
+  CHECK(config.keep_deleted == days(30));
+}
+
 TEST_CASE("a link to a storage's directory is no second place") {
   const TemporaryDirectory directory("/tmp", "bkp-link-");
   const std::string disk = directory.path() / "disk", link = directory.path() / "link";

@@ -56,8 +56,8 @@ name = "local"
 type = "local"
 path = {local}
 # capacity = "500GiB"        # default: the file system's
-# keep = { dump = "30d", tenant = "30d", configuration = "30d", base = "8d", wal = "7d" }
-# keep_last = { dump = 7 }   # that many of the newest, however old
+# keep = {{ dump = "30d", tenant = "30d", configuration = "30d", base = "8d", wal = "7d" }}
+# keep_last = {{ dump = 7 }}   # that many of the newest, however old
 
 # A copy elsewhere is what saves you when this host is lost. Take out the '#', put the secrets into
 # env_file, and run 'bkp init' again.

@@ -26,9 +26,9 @@ std::string summary(const BackupRecord& backup) {
 }
 
 // For the record of runs.
-std::string told_in_one_line(const std::vector<DumpResult>& results) {
+std::string told_in_one_line(const std::vector<StoredBackup>& results) {
   std::string line;
-  for (const DumpResult& result : results) {
+  for (const StoredBackup& result : results) {
     if (!line.empty()) line += "; ";
     line += "'" + result.backup.database + "': ";
     line += result.error ? result.error->message()
@@ -41,20 +41,20 @@ int run_dump(const DumpOptions& options, Session& session) {
   if (options.all && !options.databases.empty())
     throw Error(ErrorCode::usage, "'--all' and '--db' exclude each other");
   Context context = session.context();
-  const std::vector<DumpResult> results = dump(context, options);
+  const std::vector<StoredBackup> results = dump(context, options);
   session.set_summary(told_in_one_line(results));
   if (session.output().json()) {
-    session.output().document(dump_json(results));
-    return dump_exit_code(results);
+    session.output().document(stored_json(results));
+    return stored_exit_code(results);
   }
-  for (const DumpResult& result : results) {
+  for (const StoredBackup& result : results) {
     for (const std::string& warning : result.warnings) session.log().warning(warning);
     if (result.error)
       session.report(result.error->within("backup of '" + result.backup.database + "'"));
     else
       session.output().line(summary(result.backup));
   }
-  return dump_exit_code(results);
+  return stored_exit_code(results);
 }
 
 }  // namespace

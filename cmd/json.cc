@@ -36,9 +36,9 @@ std::string backups_json(const std::vector<BackupRecord>& backups) {
   return encode(all);
 }
 
-std::string dump_json(const std::vector<DumpResult>& results) {
+std::string stored_json(const std::vector<StoredBackup>& results) {
   Json all = Json::array();
-  for (const DumpResult& result : results) {
+  for (const StoredBackup& result : results) {
     Json each = to_json(result.backup);
     each["failure"] = result.error ? failure_of(*result.error) : Json();
     each["warnings"] = result.warnings;

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "backup/dump.h"
 #include "backup/setup.h"
+#include "backup/store.h"
 #include "backup/verify.h"
 #include "base/error.h"
 #include "catalog/records.h"
@@ -19,7 +19,7 @@ namespace bkp {
 
 std::string backups_json(const std::vector<BackupRecord>& backups);
 // Each backup with what became of it: "failure" (an error, as error_json has it) and "warnings".
-std::string dump_json(const std::vector<DumpResult>& results);
+std::string stored_json(const std::vector<StoredBackup>& results);
 // Each backup with "checks", one a storage.
 std::string verify_json(const std::vector<VerifyResult>& results);
 // The backup with "tables".

@@ -7,7 +7,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "pg/archive_reader.h"
 #include "pg/connection.h"
+#include "pg/database_properties.h"
 #include "pg/dump_access.h"
 #include "pg/name.h"
 #include "pg/tools.h"
@@ -98,7 +100,7 @@ std::size_t DumpSource::read(std::span<std::byte> out) {
   return count;
 }
 
-std::string DumpSource::current_table() const { return state_->archive->current_table(); }
+std::string DumpSource::current_part() const { return state_->archive->current_table(); }
 
 void DumpSource::describe(Manifest& manifest) const {
   const State& state = *state_;

@@ -5,14 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "backup/context.h"
-#include "pg/archive_reader.h"
-#include "pg/database_properties.h"
-#include "stream/stream.h"
+#include "backup/store.h"
 
 namespace bkp {
 
-class DumpSource final : public Source {
+class DumpSource final : public BackupStream {
  public:
   // Connects, refuses (with the cure) a role that cannot see everything, exports a snapshot, reads
   // the database's properties in it and starts the pg_dump of the server's major version.
@@ -24,8 +21,8 @@ class DumpSource final : public Source {
 
   // Fills what the manifest says of the source: versions, properties, and (once read() returned 0)
   // tables and large objects.
-  void describe(Manifest& manifest) const;
-  std::string current_table() const;
+  void describe(Manifest& manifest) const override;
+  std::string current_part() const override;  // the table
 
  private:
   struct State;

@@ -28,6 +28,13 @@ Json metadata_of(const std::string& text) {
   return parsed.is_object() ? parsed : Json::object();
 }
 
+Json restored(const RestoreResult& result) {
+  Json json = to_json(result.record);
+  json["tables"] = result.tables;
+  json["warnings"] = result.warnings;
+  return json;
+}
+
 }  // namespace
 
 std::string backups_json(const std::vector<BackupRecord>& backups) {
@@ -75,11 +82,26 @@ std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTab
   return encode(shown);
 }
 
-std::string restore_json(const RestoreResult& result) {
-  Json json = to_json(result.record);
-  json["tables"] = result.tables;
-  json["warnings"] = result.warnings;
+std::string restore_json(const RestoreResult& result) { return encode(restored(result)); }
+
+std::string swap_json(const SwapResult& result) {
+  Json json = restored(result.restored);
+  json["old_database"] = text_or_null(result.old_database);
+  json["sessions_ended"] = result.sessions_ended;
   return encode(json);
+}
+
+std::string swap_plan_json(const SwapPlan& plan) {
+  return encode({{"dry_run", true},
+                 {"mode", "swap"},
+                 {"backup_id", plan.build.backup.id},
+                 {"target", plan.name},
+                 {"bytes", plan.build.manifest.plain_size},
+                 {"old_database", plan.old_database},
+                 {"old_size_bytes", plan.old_size},
+                 {"sessions", plan.sessions},
+                 {"notes", plan.notes},
+                 {"changes", plan.changes}});
 }
 
 std::string setup_json(const SetupResult& result) {

@@ -14,6 +14,7 @@
 #include "crypto/key.h"
 #include "monitor/doctor.h"
 #include "recovery/restore.h"
+#include "recovery/restore_swap.h"
 
 namespace bkp {
 
@@ -26,6 +27,10 @@ std::string verify_json(const std::vector<VerifyResult>& results);
 std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables);
 // The record of the restore with "tables" (how many) and "warnings".
 std::string restore_json(const RestoreResult& result);
+// restore_json with "old_database" (null: dropped) and "sessions_ended".
+std::string swap_json(const SwapResult& result);
+// What a swap would do: "dry_run" is true.
+std::string swap_plan_json(const SwapPlan& plan);
 std::string setup_json(const SetupResult& result);
 std::string keys_json(const KeyRing& keys);  // ids, states, creation; no secret
 std::string findings_json(const Findings& findings);

@@ -13,6 +13,8 @@ struct RestoreOptions {
   std::optional<std::string> id, into, database;
   std::optional<unsigned> jobs;
   std::string reason;
+  bool swap = false, keep_old = false, drop_old = false;
+  bool dry_run = false, yes = false;
 };
 
 // Fills what is missing by asking, or says what is missing where nobody can answer.
@@ -23,5 +25,6 @@ BackupRecord backup_to_restore(const RestoreOptions& options, Session& session);
 
 // One a mode.
 int run_full_restore(const RestoreOptions& options, Session& session);
+int run_swap(const RestoreOptions& options, Session& session);
 
 }  // namespace bkp

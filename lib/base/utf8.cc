@@ -51,4 +51,17 @@ std::string valid_utf8(std::string_view text) {
   return result;
 }
 
+std::string cut_utf8(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  // A character has at most three bytes after its first.
+  for (std::size_t back = 0; back < 4 && back <= bytes; ++back) {
+    const std::size_t at = bytes - back;
+    if ((byte_at(text, at) & 0xc0) == 0x80) continue;
+    if (back == 0 || character_length(text.substr(at)) > back)
+      return std::string(text.substr(0, at));
+    break;
+  }
+  return std::string(text.substr(0, bytes));
+}
+
 }  // namespace bkp

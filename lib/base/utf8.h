@@ -10,4 +10,8 @@ namespace bkp {
 // PostgreSQL stores in no text.
 std::string valid_utf8(std::string_view text);
 
+// The longest beginning of `text` of at most `bytes` bytes that cuts no character of UTF-8 in two.
+// What is not UTF-8 is cut anywhere.
+std::string cut_utf8(std::string_view text, std::size_t bytes);
+
 }  // namespace bkp

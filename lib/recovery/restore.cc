@@ -18,10 +18,11 @@ void carry_out(Context& context, const RestoreRequest& request, RestoreResult& r
                RestoreRecord& record) {
   PgConnection server(restore_conninfo(context.config, "postgres"));
   const TargetLock lock(server, request.into);
+  close_killed_restores(context, record);
   require_database_name(request.into);
   if (database_exists(server, request.into))
     throw Error(ErrorCode::usage, fmt::format("database '{}' exists already", request.into),
-                "choose another name for --into: a restore never overwrites a database");
+                "choose another name for --into, or put the backup in its place with --swap");
   const BuildPlan plan = plan_build(context, server, request.backup, request.jobs);
   const std::string scratch = scratch_name("restore", request.into);
   BuiltDatabase built = build_database(context, server, plan, scratch, record);

@@ -12,6 +12,8 @@
 namespace bkp {
 namespace {
 
+constexpr std::size_t kLookedAt = 1000;  // the newest records
+
 RestoreRecord begin_record(const Context& context, const RestoreSubject& subject) {
   RestoreRecord record;
   record.id = Uuid::random().text();
@@ -76,6 +78,13 @@ RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
   end_record(context, record, "DONE", "");
   context.catalog.resolve_alert(alert_key(record), context.clock.now());
   return record;
+}
+
+void close_killed_restores(Context& context, const RestoreRecord& own) {
+  for (RestoreRecord& record : context.catalog.restores(kLookedAt))
+    if (record.outcome == "RUNNING" && record.id != own.id && record.target == own.target &&
+        record.host == own.host)
+      end_record(context, record, "FAILED", "killed before it could say how it ended");
 }
 
 }  // namespace bkp

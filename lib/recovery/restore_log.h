@@ -21,4 +21,8 @@ struct RestoreSubject {
 RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
                              const std::function<void(RestoreRecord&)>& work);
 
+// Ends the records that killed restores of this host to the same target left RUNNING. To be called
+// when the target's lock is held: nobody else can be running then.
+void close_killed_restores(Context& context, const RestoreRecord& own);
+
 }  // namespace bkp

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "crypto/digest.h"
@@ -10,6 +13,10 @@
 
 namespace bkp {
 namespace {
+
+// The server ends what it does for a killed run (making or dropping a database) before it gives the
+// lock back.
+constexpr auto kPatience = std::chrono::seconds(5);
 
 // The 64 bits that PostgreSQL names an advisory lock by.
 std::string lock_key(std::string_view name) {
@@ -46,7 +53,15 @@ WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND backend_start IS NO
 ServerLock::ServerLock(PgConnection& server, std::string_view name, const std::string& message)
     : server_(server), key_(lock_key(name)) {
   hold_on(server_);
-  if (server_.query_value("SELECT pg_try_advisory_lock($1::bigint)", {key_}) == "t") return;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (server_.query_value("SELECT pg_try_advisory_lock($1::bigint)", {key_}) != "t") {
+    if (std::chrono::steady_clock::now() >= deadline) refuse(message);
+    check_interrupt();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+void ServerLock::refuse(const std::string& message) {
   throw Error(ErrorCode::locked, message + holder(server_, key_),
               "wait until it has ended: 'bkp list' and pg_stat_activity show what runs");
 }

@@ -12,14 +12,16 @@ namespace bkp {
 class ServerLock {
  public:
   // Takes the lock NAME. `server`: in database postgres (a database's advisory locks are its own),
-  // alive at least as long as this object. Throws Error(locked, message) when another session has
-  // it, naming that session where the role may see it.
+  // alive at least as long as this object. Throws Error(locked, message) when another session keeps
+  // it for some seconds, naming that session where the role may see it.
   ServerLock(PgConnection& server, std::string_view name, const std::string& message);
   ~ServerLock();
   ServerLock(const ServerLock&) = delete;
   ServerLock& operator=(const ServerLock&) = delete;
 
  private:
+  [[noreturn]] void refuse(const std::string& message);
+
   PgConnection& server_;
   std::string key_;
 };

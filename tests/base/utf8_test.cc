@@ -34,3 +34,15 @@ TEST_CASE("every byte that is not part of valid UTF-8 becomes U+FFFD") {
   CHECK(valid_utf8("\xf0\x9f\x94") == marks(3));
   CHECK(valid_utf8("\xf0\x9f\x94x") == marks(3) + "x");
 }
+
+TEST_CASE("a text is cut between characters, and anywhere when it has none") {
+  CHECK(cut_utf8("shop", 4) == "shop");
+  CHECK(cut_utf8("shop", 2) == "sh");
+  CHECK(cut_utf8("shop", 0).empty());
+  CHECK(cut_utf8("aä", 2) == "a");
+  CHECK(cut_utf8("aä", 3) == "aä");
+  const std::string smile = "\U0001f600";
+  for (const std::size_t bytes : {1, 2, 3, 4}) CHECK(cut_utf8("a" + smile, bytes) == "a");
+  CHECK(cut_utf8("a" + smile + "b", 5) == "a" + smile);
+  CHECK(cut_utf8("a\x80\x80\x80\x80\x80", 4) == "a\x80\x80\x80");
+}

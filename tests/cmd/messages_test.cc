@@ -239,7 +239,7 @@ TEST_CASE("what is wrong is told in one screen, with what to type, and the right
     const Ended ended = desk.bkp("-q restore latest --into postgres");
     check(ended, 2,
           "bkp: error: database 'postgres' exists already\n"
-          "hint: choose another name for --into: a restore never overwrites a database\n");
+          "hint: choose another name for --into, or put the backup in its place with --swap\n");
   }
   SECTION("with --json a failure is one document on standard output, and nothing else") {
     const Ended ended = desk.bkp("--json show 1234abcd");

@@ -15,8 +15,19 @@ using Subject = std::pair<BackupType, std::string>;
 
 bool has_good_copy(const RetentionBackup& backup, const std::string& storage) {
   return std::any_of(backup.copies.begin(), backup.copies.end(), [&](const RetentionCopy& copy) {
-    return copy.good && copy.storage == storage;
+    return copy.good && !copy.removed && copy.storage == storage;
   });
+}
+
+bool has_any_good_copy(const RetentionBackup& backup) {
+  return std::any_of(backup.copies.begin(), backup.copies.end(),
+                     [](const RetentionCopy& copy) { return copy.good && !copy.removed; });
+}
+
+const RetentionCopy* copy_in(const RetentionBackup& backup, const std::string& storage) {
+  for (const RetentionCopy& copy : backup.copies)
+    if (copy.storage == storage) return &copy;
+  return nullptr;
 }
 
 Seconds age_of(const RetentionBackup& backup, TimePoint now) {
@@ -42,6 +53,16 @@ class Planner {
     keep_only_copies();
     for (const StorageRetention& storage : rules_.storages) keep_needed(storage);
     return in_order();
+  }
+
+  std::vector<LackingCopy> lacking() const {
+    std::vector<LackingCopy> result;
+    for (std::size_t i = backups_.size(); i-- > 0;) {
+      if (!has_any_good_copy(*backups_[i])) continue;
+      for (const StorageRetention& storage : rules_.storages)
+        if (lacks(storage, i)) result.push_back({backups_[i]->id, storage.storage});
+    }
+    return result;
   }
 
  private:
@@ -78,10 +99,8 @@ class Planner {
   void decide_by_time(const StorageRetention& storage) {
     for (std::size_t i = 0; i < backups_.size(); ++i) {
       const RetentionBackup& backup = *backups_[i];
-      const bool here =
-          std::any_of(backup.copies.begin(), backup.copies.end(),
-                      [&](const RetentionCopy& copy) { return copy.storage == storage.storage; });
-      if (!here) continue;
+      const RetentionCopy* here = copy_in(backup, storage.storage);
+      if (here == nullptr || here->removed) continue;
       CopyDecision decision;
       decision.backup = backup.id;
       decision.storage = storage.storage;
@@ -113,18 +132,16 @@ class Planner {
     }
   }
 
-  // The storage whose rules want this backup and that has no good copy of it.
-  const std::string* lacking(std::size_t backup_index) const {
+  // Whether the storage's rules keep this backup, and it has no good copy of it.
+  bool lacks(const StorageRetention& storage, std::size_t backup_index) const {
     const RetentionBackup& backup = *backups_[backup_index];
-    for (const StorageRetention& storage : rules_.storages) {
-      if (has_good_copy(backup, storage.storage)) continue;
-      std::optional<Seconds> limit;
-      const Keep* keep_rule = rule(storage, backup.type);
-      if (kept_by_time(backup, keep_rule, &limit)) return &storage.storage;
-      if (keep_rule != nullptr && newer_good_ones(backup_index) < keep_rule->last)
-        return &storage.storage;
-    }
-    return nullptr;
+    const RetentionCopy* here = copy_in(backup, storage.storage);
+    if (here != nullptr && (here->removed || here->good)) return false;
+    std::optional<Seconds> limit;
+    const Keep* keep_rule = rule(storage, backup.type);
+    if (kept_by_time(backup, keep_rule, &limit)) return true;
+    const std::size_t newer = newer_good_ones(backup_index);
+    return newer == 0 || (keep_rule != nullptr && newer < keep_rule->last);
   }
 
   std::size_t newer_good_ones(std::size_t backup_index) const {
@@ -132,9 +149,7 @@ class Planner {
     const auto& members = subjects_.at({backup.type, backup.subject});
     return static_cast<std::size_t>(
         std::count_if(members.begin(), members.end(), [&](std::size_t other) {
-          const auto& copies = backups_[other]->copies;
-          return other > backup_index && std::any_of(copies.begin(), copies.end(),
-                                                     [](const auto& copy) { return copy.good; });
+          return other > backup_index && has_any_good_copy(*backups_[other]);
         }));
   }
 
@@ -146,11 +161,13 @@ class Planner {
         a_good_one_stays = a_good_one_stays || (copy.good && here != nullptr && here->keep);
       }
       if (a_good_one_stays) continue;
-      const std::string* lacks = lacking(i);
-      if (lacks == nullptr) continue;
+      const auto lacking =
+          std::find_if(rules_.storages.begin(), rules_.storages.end(),
+                       [&](const StorageRetention& storage) { return lacks(storage, i); });
+      if (lacking == rules_.storages.end()) continue;
       for (const RetentionCopy& copy : backups_[i]->copies)
         if (CopyDecision* here = copy.good ? decision(i, copy.storage) : nullptr)
-          keep(*here, KeepReason::only_copy, *lacks);
+          keep(*here, KeepReason::only_copy, lacking->storage);
     }
   }
 
@@ -197,6 +214,11 @@ class Planner {
 std::vector<CopyDecision> plan_retention(const std::vector<RetentionBackup>& backups,
                                          const RetentionRules& rules, TimePoint now) {
   return Planner(backups, rules, now).plan();
+}
+
+std::vector<LackingCopy> plan_sync(const std::vector<RetentionBackup>& backups,
+                                   const RetentionRules& rules, TimePoint now) {
+  return Planner(backups, rules, now).lacking();
 }
 
 std::string describe(const CopyDecision& decision) {

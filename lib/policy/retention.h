@@ -28,7 +28,8 @@ struct StorageRetention {
 
 struct RetentionCopy {
   std::string storage;
-  bool good = true;  // known damaged ones, and those that lack objects, are not
+  bool good = true;      // known damaged ones, and those that lack objects, are not
+  bool removed = false;  // its time was over, or someone removed it: it is not to come back
 };
 
 // One backup that has a manifest somewhere.
@@ -82,6 +83,19 @@ struct RetentionRules {
 // what there is stays.
 std::vector<CopyDecision> plan_retention(const std::vector<RetentionBackup>& backups,
                                          const RetentionRules& rules, TimePoint now);
+
+// A copy that a storage is to have and has not.
+struct LackingCopy {
+  std::string backup;
+  std::string storage;
+  friend bool operator==(const LackingCopy&, const LackingCopy&) = default;
+};
+
+// What `bkp sync` brings: for each backup of which a good copy is somewhere, the storages whose
+// rules keep it, or whose newest of its subject it would be, and that have no good copy. Newest
+// backup first: it is what a disaster would be answered with.
+std::vector<LackingCopy> plan_sync(const std::vector<RetentionBackup>& backups,
+                                   const RetentionRules& rules, TimePoint now);
 
 // "the last good copy of its kind in this storage", for people.
 std::string describe(const CopyDecision& decision);

@@ -317,4 +317,48 @@ TEST_CASE("copies in a storage without rules are nobody's to remove, nor to rely
   CHECK(of(plan, "old", "local").reason == KeepReason::only_copy);
 }
 
+TEST_CASE("sync brings what a storage's rules keep and it has not, the newest first") {
+  RetentionBackup removed = dump_of("removed", days(5), {{"local"}, {"r2", false, true}});
+  RetentionBackup held = dump_of("held", days(400), {{"r2"}});
+  held.held = true;
+  const auto plan = plan_sync({dump_of("old", days(31), {{"local", false}, {"r2"}}),
+                               dump_of("young", days(20), {{"local", false}, {"r2"}}), removed,
+                               held, dump_of("lost", days(3), {{"local", false}, {"r2", false}}),
+                               dump_of("new", days(1), {{"local"}})},
+                              local_30_cloud_365(), kNow);
+  CHECK(plan == std::vector<LackingCopy>{{"new", "r2"}, {"young", "local"}, {"held", "local"}});
+}
+
+TEST_CASE("the newest backup of a subject goes everywhere, however old it is") {
+  const auto plan = plan_sync({dump_of("last", days(400), {{"r2"}})}, local_30_cloud_365(), kNow);
+  CHECK(plan == std::vector<LackingCopy>{{"last", "local"}});
+}
+
+TEST_CASE("what sync would bring, cleanup would keep there") {
+  const unsigned seed = GENERATE(take(300, random(0U, 1U << 30)));
+  std::mt19937 random(seed);
+  History history = random_history(random);
+  if (same_times(history)) return;
+  INFO("seed " << seed);
+  for (const LackingCopy& copy : plan_sync(history.backups, history.rules, kNow))
+    for (RetentionBackup& backup : history.backups) {
+      if (backup.id != copy.backup) continue;
+      std::erase_if(backup.copies, [&](const auto& old) { return old.storage == copy.storage; });
+      backup.copies.push_back({copy.storage, true});
+    }
+  CHECK(plan_sync(history.backups, history.rules, kNow).empty());
+  // Bringing all of them changes no storage's mind about those that were there before.
+  const auto plan = plan_retention(history.backups, history.rules, kNow);
+  for (const CopyDecision& decision : plan)
+    if (!decision.keep) {
+      History without = history;
+      for (RetentionBackup& backup : without.backups)
+        if (backup.id == decision.backup)
+          std::erase_if(backup.copies,
+                        [&](const auto& old) { return old.storage == decision.storage; });
+      for (const LackingCopy& again : plan_sync(without.backups, without.rules, kNow))
+        CHECK_FALSE(again == LackingCopy{decision.backup, decision.storage});
+    }
+}
+
 }  // namespace bkp

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "storage/leftovers.h"
 #include "storage/storage.h"
 
 namespace bkp {
@@ -17,7 +18,7 @@ enum class UnfinishedFile { unnamed, named };
 // and is StorageUnreachable for every method, never "no objects". Directories below it are made
 // and, once empty, removed as objects come and go. Sinks are Rereadable, also after a failed write
 // and after finish(). Entries that are not regular files with an object's name are passed over.
-class LocalStorage final : public Storage {
+class LocalStorage final : public Storage, public KeepsLeftovers {
  public:
   LocalStorage(std::string name, std::filesystem::path root,
                UnfinishedFile unfinished = UnfinishedFile::unnamed);
@@ -27,6 +28,8 @@ class LocalStorage final : public Storage {
   std::vector<Object> list(std::string_view prefix) override;
   std::vector<Outcome> remove(std::span<const std::string> names) override;
   StorageInfo info() override;
+  std::vector<Leftover> leftovers(std::string_view prefix) override;
+  std::optional<Error> discard(const Leftover& leftover) override;
 
  private:
   // Removes the objects in `outcomes` at the indices `members`, all of one directory.

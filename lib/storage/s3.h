@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "storage/leftovers.h"
 #include "storage/s3_options.h"
 #include "storage/storage.h"
 
@@ -13,7 +14,7 @@ struct S3Bucket;
 // lists of uploads) is found out as it refuses, and remembered. Where a store has no conditional
 // writes, two writers that finish one name at the same moment may both succeed, and the later
 // stays. Its sinks and sources may outlive it.
-class S3Storage final : public Storage {
+class S3Storage final : public Storage, public KeepsLeftovers {
  public:
   // Throws Error(usage) for an endpoint that is no URL.
   explicit S3Storage(const StorageConfig& config, S3Options options = {});
@@ -23,6 +24,8 @@ class S3Storage final : public Storage {
   std::vector<Object> list(std::string_view prefix) override;
   std::vector<Outcome> remove(std::span<const std::string> names) override;
   StorageInfo info() override;
+  std::vector<Leftover> leftovers(std::string_view prefix) override;
+  std::optional<Error> discard(const Leftover& leftover) override;
 
  private:
   std::shared_ptr<S3Bucket> bucket_;

@@ -70,6 +70,23 @@ Object parse_object(const pugi::xml_node& node) {
   return object;
 }
 
+TimePoint time_if_told(const pugi::xml_node& node, const char* name) {
+  const std::string text = text_of(node, name);
+  return text.empty() ? TimePoint::max() : parse_rfc3339(text);
+}
+
+S3Version parse_version(const pugi::xml_node& node) {
+  S3Version version;
+  version.key = required(node, "Key");
+  version.version_id = required(node, "VersionId");
+  version.modified = time_if_told(node, "LastModified");
+  version.latest = text_of(node, "IsLatest") == "true";
+  version.marker = local_name(node) == "DeleteMarker";
+  const std::string size = text_of(node, "Size");
+  std::from_chars(size.data(), size.data() + size.size(), version.size);
+  return version;
+}
+
 S3ErrorBody parse_error_node(const pugi::xml_node& node) {
   return {text_of(node, "Code"), text_of(node, "Message"), text_of(node, "Region")};
 }
@@ -110,7 +127,7 @@ S3VersionPage parse_list_versions(ByteView body) {
   S3VersionPage page;
   for (const pugi::xml_node& node : document.root().children())
     if (local_name(node) == "Version" || local_name(node) == "DeleteMarker")
-      page.versions.push_back({required(node, "Key"), required(node, "VersionId")});
+      page.versions.push_back(parse_version(node));
   page.truncated = truncated(document.root());
   if (page.truncated) page.next_key = required(document.root(), "NextKeyMarker");
   page.next_version = text_of(document.root(), "NextVersionIdMarker");
@@ -122,7 +139,8 @@ S3UploadPage parse_list_uploads(ByteView body) {
   S3UploadPage page;
   for (const pugi::xml_node& node : document.root().children())
     if (local_name(node) == "Upload")
-      page.uploads.push_back({required(node, "Key"), required(node, "UploadId")});
+      page.uploads.push_back(
+          {required(node, "Key"), required(node, "UploadId"), time_if_told(node, "Initiated")});
   page.truncated = truncated(document.root());
   if (page.truncated) page.next_key = required(document.root(), "NextKeyMarker");
   page.next_upload = text_of(document.root(), "NextUploadIdMarker");

@@ -30,6 +30,11 @@ S3ListPage parse_list_objects(ByteView body);
 struct S3Version {
   std::string key;
   std::string version_id;
+  // Only of lists; of a store that does not tell, `modified` is far in the future.
+  TimePoint modified = TimePoint::max();
+  std::uint64_t size = 0;
+  bool latest = false;
+  bool marker = false;  // a delete marker: from there on back the object is hidden
 };
 struct S3VersionPage {
   std::vector<S3Version> versions;  // delete markers among them
@@ -42,6 +47,7 @@ S3VersionPage parse_list_versions(ByteView body);
 struct S3Upload {
   std::string key;
   std::string upload_id;
+  TimePoint initiated = TimePoint::max();  // far in the future: the store did not tell
 };
 struct S3UploadPage {
   std::vector<S3Upload> uploads;

@@ -228,3 +228,25 @@ TEST_CASE("what is written, and the directories it needs, are closed to others")
   }
   ::umask(before);
 }
+
+TEST_CASE("leftovers are what was being written, and what others left among the objects") {
+  Fixture fixture;
+  fixture.touch("shop/full/a.dump");
+  fixture.touch("shop/full/a.dump.0123abcd.tmp");
+  fixture.touch("shop/full/copy.temp");
+  fixture.touch("shop/test_restore_1");
+  fixture.touch("other/b.0123abcd.tmp");
+  std::vector<Leftover> found = fixture.storage.leftovers("shop/");
+  REQUIRE(found.size() == 3);
+  for (const Leftover& leftover : found) {
+    CHECK(leftover.size == 1);
+    CHECK(leftover.since > SystemClock().now() - std::chrono::hours(1));
+    CHECK_FALSE(fixture.storage.discard(leftover));
+    CHECK_FALSE(fixture.storage.discard(leftover));  // gone is good
+  }
+  CHECK(fixture.files() ==
+        Files{"other", "other/b.0123abcd.tmp", "shop", "shop/full", "shop/full/a.dump"});
+  CHECK(fixture.storage.leftovers("none/").empty());
+  fs::remove_all(fixture.root);
+  CHECK_THROWS_AS(fixture.storage.leftovers("shop/"), StorageUnreachable);
+}

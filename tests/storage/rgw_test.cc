@@ -49,6 +49,17 @@ void check_refusals(Storage& storage, const std::string& message, const std::str
   }
 }
 
+void enable_versions(const S3Client& client) {
+  const std::string enable =
+      "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+      "<Status>Enabled</Status></VersioningConfiguration>";
+  S3Request request;
+  request.method = "PUT";
+  request.query = {{"versioning", ""}};
+  request.body = as_bytes(enable);
+  client.send(request, "enable versions");
+}
+
 }  // namespace
 
 TEST_CASE("each refusal is one message that says what to correct") {
@@ -130,14 +141,7 @@ TEST_CASE("removing takes every version of an object and its delete markers") {
   StorageConfig config = server.config();
   config.bucket = "versioned";
   const S3Client client(config, quick_options());
-  const std::string enable =
-      "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
-      "<Status>Enabled</Status></VersioningConfiguration>";
-  S3Request request;
-  request.method = "PUT";
-  request.query = {{"versioning", ""}};
-  request.body = as_bytes(enable);
-  client.send(request, "enable versions");
+  enable_versions(client);
   const auto versions = [&] {
     S3Request list;
     list.method = "GET";
@@ -162,6 +166,53 @@ TEST_CASE("removing takes every version of an object and its delete markers") {
   CHECK(storage.list("").size() == 2);
   storage.remove(Names{"ba", "c"});
   CHECK(versions() == 0);
+}
+
+TEST_CASE(
+    "leftovers are uploads that ended nowhere and versions behind an object, and go one by one") {
+  const S3Server& server = S3Server::rgw();
+  server.create_bucket("leftovers");
+  StorageConfig config = server.config();
+  config.bucket = "leftovers";
+  config.prefix = "in";
+  const S3Client client(config, quick_options());
+  enable_versions(client);
+  S3Storage storage(config, quick_options());
+  write_object(storage, "shop/live", as_bytes("old"));
+  write_object(storage, "shop/live", as_bytes("new"), IfExists::replace);
+  write_object(storage, "shop/gone", as_bytes("1"));
+  write_object(storage, "other/live", as_bytes("old"));
+  write_object(storage, "other/live", as_bytes("new"), IfExists::replace);
+  S3Request request;
+  request.method = "DELETE";
+  request.key = "in/shop/gone";
+  client.send(request, "hide");
+  request.method = "POST";
+  request.key = "in/shop/begun";
+  request.query = {{"uploads", ""}};
+  client.send(request, "begin");
+
+  std::vector<Leftover> found = storage.leftovers("shop/");
+  REQUIRE(found.size() == 4);
+  const TimePoint now = SystemClock().now();
+  for (const Leftover& leftover : found) {
+    CHECK(leftover.since > now - std::chrono::hours(1));
+    CHECK(leftover.since < now + std::chrono::hours(1));
+  }
+  CHECK(found[0].kind == Leftover::Kind::upload);
+  CHECK(found[0].name == "shop/begun");
+  for (const Leftover& leftover : found)
+    if (leftover.name == "shop/gone") CHECK(leftover.kind == Leftover::Kind::hidden);
+  for (const Leftover& leftover : found)
+    if (leftover.kind == Leftover::Kind::superseded) {
+      CHECK(leftover.name == "shop/live");
+      CHECK(leftover.size == 3);
+    }
+  for (const Leftover& leftover : found) CHECK_FALSE(storage.discard(leftover));
+  for (const Leftover& leftover : found) CHECK_FALSE(storage.discard(leftover));  // gone is good
+  CHECK(storage.leftovers("shop/").empty());
+  CHECK(as_text(*read_object(storage, "shop/live")) == "new");
+  CHECK(storage.leftovers("other/").size() == 1);
 }
 
 TEST_CASE("removing many names skips the versions of others between them") {

@@ -192,10 +192,10 @@ void tell_missing_copies(Context& context, const BackupSubject& subject, StoredB
       missing += (missing.empty() ? "" : "; ") + result.warnings.back();
     }
   const AlertRecord alert = alert_of(
-      context, result.backup, "MISSING_COPY", AlertSeverity::warning,
+      context, result.backup, "COPY_MISSING", AlertSeverity::warning,
       fmt::format("backup of {} has fewer copies than storages: {}", subject.title, missing));
   if (missing.empty())
-    context.catalog.resolve_alert(alert.dedup_key, context.clock.now());
+    context.catalog.resolve_alert(copy_missing_key(result.backup), context.clock.now());
   else
     context.catalog.raise_alert(alert);
 }
@@ -231,6 +231,11 @@ std::vector<std::string> remote_storages_that_took(const Config& config,
 }
 
 }  // namespace
+
+std::string copy_missing_key(const BackupRecord& backup) {
+  return fmt::format("COPY_MISSING:{}:{}{}{}", to_text(backup.type), backup.database,
+                     backup.tenant.empty() ? "" : ":", backup.tenant);
+}
 
 StoredBackup store_backup(Context& context, const BackupSubject& subject, const OpenStream& open) {
   StoredBackup result;

@@ -47,6 +47,9 @@ using OpenStream = std::function<std::unique_ptr<BackupStream>(const Manifest& b
 // alert, which the next good backup of the same resolves.
 StoredBackup store_backup(Context& context, const BackupSubject& subject, const OpenStream& open);
 
+// The key of the alert that a backup has fewer copies than storages: one a type and subject.
+std::string copy_missing_key(const BackupRecord& backup);
+
 // Around a run's backups of one type; the caller holds that type's lock. What killed runs left
 // nearby is cleared away before, because it takes the room that this run needs; in other storages
 // after, and only in those that were seen to answer, because nothing may wait for them.

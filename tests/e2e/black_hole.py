@@ -39,7 +39,7 @@ class BlackHole(Story):
                 error = bkp.catalog('SELECT error FROM copies WHERE backup_id = ? AND storage = ?',
                                     backup['id'], copy['storage'])[0]['error']
                 self.assertTrue(error)
-        alert = bkp.open_alerts('MISSING_COPY')
+        alert = bkp.open_alerts('COPY_MISSING')
         self.assertEqual([(a['severity'], a['occurrences']) for a in alert], [('WARNING', 1)])
         self.assertTrue(re.search('r2.*b2', alert[0]['message']), alert)
         return result
@@ -50,7 +50,7 @@ class BlackHole(Story):
             proxy.mode('pass')
         bkp.ok('dump')
         self.assertEqual([b['status'] for b in bkp.list()], ['VERIFIED', 'COMPLETED'])
-        self.assertEqual(bkp.open_alerts('MISSING_COPY'), [])
+        self.assertEqual(bkp.open_alerts('COPY_MISSING'), [])
         bkp.assert_only_whole_backups_are_stored()
 
     def test_clouds_that_never_answer(self):

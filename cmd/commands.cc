@@ -19,9 +19,11 @@ constexpr Command kCommands[] = {
      "bkp doctor\n"
      "bkp doctor --json | jq '.findings[] | select(.level != \"ok\")'",
      declare_doctor},
-    {"key", "Setup", nullptr, "generate or list the keys that backups are encrypted with",
-     "bkp key generate\n"
-     "bkp key list",
+    {"key", "Setup", nullptr, "make, rotate, retire and carry the keys of backups",
+     "bkp key list\n"
+     "bkp key rotate --rewrap\n"
+     "bkp key retire 3a1fb71f\n"
+     "bkp key export --output keys-for-the-safe.toml",
      declare_key, Effect::sets_up},
     {"dump", "Backup", "dump", "back up databases whole with pg_dump, into every storage",
      "bkp dump\n"

@@ -15,18 +15,6 @@ std::string_view outcome_name(SetupStep::Outcome outcome) {
   return "failed";
 }
 
-std::string_view key_state_name(KeyState state) {
-  switch (state) {
-    case KeyState::active:
-      return "active";
-    case KeyState::standby:
-      return "standby";
-    case KeyState::retired:
-      break;
-  }
-  return "retired";
-}
-
 Colour status_colour(BackupStatus status) {
   switch (status) {
     case BackupStatus::verified:

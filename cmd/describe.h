@@ -17,7 +17,6 @@ inline constexpr const char* kBackupStatuses =
     "PENDING|IN_PROGRESS|COMPLETED|VERIFIED|FAILED|DELETED";
 
 std::string_view outcome_name(SetupStep::Outcome outcome);  // "made", "kept", "failed"
-std::string_view key_state_name(KeyState state);            // "active", "standby", "retired"
 
 Colour status_colour(BackupStatus status);
 Colour state_colour(CopyState state);

@@ -35,6 +35,22 @@ Json restored(const RestoreResult& result) {
   return json;
 }
 
+Json keys_of(const std::vector<MasterKey>& keys) {
+  Json all = Json::array();
+  for (const MasterKey& key : keys)
+    all.push_back({{"id", key.id.text()},
+                   {"state", key_state_name(key.state)},
+                   {"created_at", format_utc(key.created_at)}});
+  return all;
+}
+
+Json rewrap_of(const RewrapResult& result) {
+  return {{"backups", result.backups},
+          {"changed", result.changed},
+          {"written", result.written},
+          {"problems", result.problems}};
+}
+
 }  // namespace
 
 std::string backups_json(const std::vector<BackupRecord>& backups) {
@@ -114,14 +130,16 @@ std::string setup_json(const SetupResult& result) {
   return encode({{"cluster_uuid", result.cluster.text()}, {"steps", std::move(steps)}});
 }
 
-std::string keys_json(const KeyRing& keys) {
-  Json all = Json::array();
-  for (const MasterKey& key : keys.keys())
-    all.push_back({{"id", key.id.text()},
-                   {"state", key_state_name(key.state)},
-                   {"created_at", format_utc(key.created_at)}});
-  return encode(all);
+std::string keys_json(const std::vector<MasterKey>& keys) { return encode(keys_of(keys)); }
+
+std::string rotation_json(const KeyRing& keys, const std::vector<std::string>& hosts,
+                          const RewrapResult* rewrap) {
+  return encode({{"keys", keys_of(keys.keys())},
+                 {"hosts", hosts},
+                 {"rewrap", rewrap == nullptr ? Json() : rewrap_of(*rewrap)}});
 }
+
+std::string rewrap_json(const RewrapResult& result) { return encode(rewrap_of(result)); }
 
 std::string findings_json(const Findings& findings) {
   Json all = Json::array();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "backup/rewrap.h"
 #include "backup/setup.h"
 #include "backup/store.h"
 #include "backup/verify.h"
@@ -32,7 +33,12 @@ std::string swap_json(const SwapResult& result);
 // What a swap would do: "dry_run" is true.
 std::string swap_plan_json(const SwapPlan& plan);
 std::string setup_json(const SetupResult& result);
-std::string keys_json(const KeyRing& keys);  // ids, states, creation; no secret
+// Ids, states, creation; no secret.
+std::string keys_json(const std::vector<MasterKey>& keys);
+// "keys" as above, "hosts" that need the file, "rewrap" (null where none was done).
+std::string rotation_json(const KeyRing& keys, const std::vector<std::string>& hosts,
+                          const RewrapResult* rewrap);
+std::string rewrap_json(const RewrapResult& result);
 std::string findings_json(const Findings& findings);
 std::string error_json(const Error& error);
 

@@ -30,13 +30,15 @@ Manifest fetch_manifest(const Context& context, const BackupRecord& backup,
                 "'bkp show " + backup.id.substr(0, 8) + "' tells what became of it");
   std::optional<Manifest> manifest = context.repository.manifest(stem, read_order(context), &bad);
   if (manifest) return std::move(*manifest);
-  std::string message = fmt::format("no storage has the manifest of backup '{}'", backup.id);
+  std::string message = fmt::format("no storage gives the manifest of backup '{}'", backup.id);
+  std::string hint;
   ErrorCode code = ErrorCode::failed;
   for (const CopyCheck& copy : bad) {
     message += fmt::format("; in '{}': {}", copy.storage, copy.problem);
     if (copy.state != CopyState::failed) code = ErrorCode::integrity;
+    if (hint.empty()) hint = copy.hint;
   }
-  throw Error(code, message);
+  throw Error(code, message, hint);
 }
 
 }  // namespace bkp

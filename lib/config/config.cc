@@ -22,6 +22,7 @@ namespace bkp {
 namespace {
 
 constexpr const char* kDefaultCatalog = "sqlite:/var/lib/bkp/catalog.db";
+constexpr std::size_t kMostEscrowKeys = 15;  // a container has 16 slots
 constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::string_view kNameCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -121,6 +122,7 @@ class Reader {
     require(encryption, "key_file", "/etc/bkp/keys.toml");
     read_path(encryption, "key_file", config_.key_file);
     read_value<std::string>(encryption, "cipher", parse_cipher, config_.cipher);
+    read_escrow(encryption);
     const TomlTable compression = root_.section("compression");
     const std::pair<const char*, Compression&> codecs[] = {
         {"dump", config_.compress_dump},
@@ -131,6 +133,19 @@ class Reader {
     for (const auto& [key, into] : codecs)
       read_value<Compression>(
           compression, key, [](const std::string& text) { return parse_compression(text); }, into);
+  }
+
+  void read_escrow(const TomlTable& encryption) {
+    for (const std::string& text : list(encryption, "also_for")) {
+      const std::optional<Uuid> id = Uuid::parse(text);
+      if (!id)
+        throw encryption.error_at("also_for", "also_for: '" + text + "' is not the id of a key",
+                                  "'bkp key list' shows the ids");
+      config_.also_for.push_back(*id);
+    }
+    if (config_.also_for.size() > kMostEscrowKeys)
+      throw encryption.error_at("also_for", fmt::format("also_for names {} keys, {} are the most",
+                                                        config_.also_for.size(), kMostEscrowKeys));
   }
 
   void read_dump() {

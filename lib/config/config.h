@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "base/uuid.h"
 #include "stream/codec.h"
 
 namespace bkp {
@@ -57,6 +58,7 @@ struct Config {
   std::filesystem::path state_dir;  // locks; default: the directory of the SQLite catalog
   std::filesystem::path key_file;   // [encryption]
   std::string cipher = "aes-256-gcm";
+  std::vector<Uuid> also_for;  // [encryption]: escrow keys
   Compression compress_dump{Codec::gzip, 9};
   Compression compress_tenant{Codec::gzip, 9};
   Compression compress_configuration{Codec::gzip, 9};

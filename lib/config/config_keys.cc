@@ -16,6 +16,7 @@ constexpr ConfigKey kKeys[] = {
     {"catalog", "url"},
     {"encryption", "key_file"},
     {"encryption", "cipher"},
+    {"encryption", "also_for"},
     {"compression", "dump"},
     {"compression", "tenant"},
     {"compression", "configuration"},

@@ -27,6 +27,7 @@ url = {catalog}
 [encryption]
 key_file = {key_file}       # keep a copy off this host: no key, no restore
 cipher = "aes-256-gcm"
+# also_for = ["3a1fb71f-7296-4251-9a4d-230ea5862e4c"]   # escrow: opens them as well
 
 )";
 

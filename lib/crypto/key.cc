@@ -64,7 +64,8 @@ Key256 random_key() {
   return key;
 }
 
-KeyRing::KeyRing(std::vector<MasterKey> keys) : keys_(std::move(keys)) {
+KeyRing::KeyRing(std::vector<MasterKey> keys, std::string file)
+    : keys_(std::move(keys)), file_(std::move(file)) {
   for (auto key = keys_.begin(); key != keys_.end(); ++key) {
     if (key->secret.reveal().size() != kKeySize)
       throw Error(ErrorCode::usage, fmt::format("key '{}' is not of 32 bytes", key->id.text()));
@@ -77,7 +78,7 @@ KeyRing::KeyRing(std::vector<MasterKey> keys) : keys_(std::move(keys)) {
   if (active != 1)
     throw Error(ErrorCode::usage,
                 fmt::format("{} of {} keys are active, one must be", active, keys_.size()),
-                "set state = \"active\" on the key for new backups, \"retired\" on older ones");
+                "set state = \"active\" on the key for new backups, \"standby\" on the others");
 }
 
 const MasterKey& KeyRing::active() const {
@@ -92,11 +93,47 @@ const MasterKey* KeyRing::find(const Uuid& id) const {
   return nullptr;
 }
 
-KeySlot KeyRing::wrap(const Key256& key) const {
-  const MasterKey& master = active();
-  const Secret wrapped = key_wrap(Way::wrap, derive_key(master.secret, kWrapLabel), key.reveal());
+KeyRing KeyRing::with_escrow(std::vector<Uuid> ids) const {
+  KeyRing ring = *this;
+  ring.escrow_ = std::move(ids);
+  return ring;
+}
+
+std::vector<Uuid> KeyRing::recipients() const {
+  std::vector<Uuid> ids{active().id};
+  for (const Uuid& id : escrow_) {
+    const MasterKey* const key = find(id);
+    if (key == nullptr)
+      throw Error(
+          ErrorCode::usage,
+          fmt::format("also_for names key '{}', which is not in the key file{}", id.text(), from()),
+          "'bkp key import FILE' adds it; or take it out of also_for in [encryption]");
+    if (key->state == KeyState::retired)
+      throw Error(ErrorCode::usage,
+                  fmt::format("also_for names key '{}', which is retired", id.text()),
+                  "take it out of also_for in [encryption]");
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::string KeyRing::from() const { return file_.empty() ? "" : " '" + file_ + "'"; }
+
+KeySlot KeyRing::wrap_for(const Uuid& id, const Key256& key) const {
+  const MasterKey* const master = find(id);
+  if (master == nullptr)
+    throw Error(ErrorCode::failed, fmt::format("key '{}' is not here", id.text()));
+  const Secret wrapped = key_wrap(Way::wrap, derive_key(master->secret, kWrapLabel), key.reveal());
   if (wrapped.reveal().size() != kWrappedSize) throw Error(ErrorCode::failed, "cannot wrap a key");
-  return {SlotType::aes256_master, master.id, to_bytes(wrapped.reveal())};
+  return {SlotType::aes256_master, id, to_bytes(wrapped.reveal())};
+}
+
+KeySlot KeyRing::wrap(const Key256& key) const { return wrap_for(active().id, key); }
+
+std::vector<KeySlot> KeyRing::slots_for(const Key256& key) const {
+  std::vector<KeySlot> slots;
+  for (const Uuid& id : recipients()) slots.push_back(wrap_for(id, key));
+  return slots;
 }
 
 Key256 KeyRing::unwrap(std::span<const KeySlot> slots) const {
@@ -114,10 +151,10 @@ Key256 KeyRing::unwrap(std::span<const KeySlot> slots) const {
   }
   if (!damaged.empty())
     throw Error(ErrorCode::integrity, fmt::format("the slot of key '{}' does not open", damaged));
-  throw Error(
-      ErrorCode::failed,
-      fmt::format("no key for it is here: it was sealed for {}", ids.empty() ? "none" : ids),
-      "add that key to the key file: 'bkp key import', or from the recovery kit");
+  throw Error(ErrorCode::failed,
+              fmt::format("it is sealed for key {}, which is not in the key file{}",
+                          ids.empty() ? "none" : ids, from()),
+              "'bkp key import FILE' adds a key from the recovery kit or another host's key file");
 }
 
 MasterKey generate_master_key(KeyState state, TimePoint now) {

@@ -8,20 +8,9 @@
 #include "base/units.h"
 #include "base/uuid.h"
 #include "catalog/catalog.h"
-#include "crypto/key.h"
 #include "monitor/doctor_findings.h"
 
 namespace bkp {
-
-Findings check_keys(const Config& config) {
-  return examined("key file", [&](Findings& found) {
-    const KeyRing keys = load_key_file(config.key_file);
-    found.push_back(all_is_well(
-        "key file", fmt::format("'{}' holds {} key{}, active is {}", config.key_file.string(),
-                                keys.keys().size(), keys.keys().size() == 1 ? "" : "s",
-                                keys.active().id.text())));
-  });
-}
 
 Findings check_catalog(const Config& config) {
   return examined("catalog", [&](Findings& found) {
@@ -90,7 +79,7 @@ Findings examine(const Config& config, const Clock& clock) {
     all.insert(all.end(), std::make_move_iterator(some.begin()),
                std::make_move_iterator(some.end()));
   };
-  add(check_keys(config));
+  add(check_keys(config, clock));
   add(check_server(config));
   add(check_restore_role(config));
   add(check_catalog(config));

@@ -2,6 +2,7 @@
 // cure. Nothing here throws for what it looks for; what cannot be looked at is a finding too.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ struct Finding {
 };
 using Findings = std::vector<Finding>;
 
-// The key file: there, private, one active key.
-Findings check_keys(const Config& config);
+// An active key that is older should be rotated.
+inline constexpr std::chrono::hours kOldKey{90 * 24};
+// The key file: there, private, one active key that is not old, the escrow keys.
+Findings check_keys(const Config& config, const Clock& clock);
 // The server: reachable, a version that this program knows, pg_dump and pg_restore of its major;
 // what the role may read of the database of the conninfo.
 Findings check_server(const Config& config);
@@ -30,7 +33,8 @@ Findings check_restore_role(const Config& config);
 // The catalog: opens, takes writes, is undamaged.
 Findings check_catalog(const Config& config);
 // Each storage, all at once: answers, is this cluster's, takes, returns and removes an object,
-// refuses to overwrite one, its clock, its space against the last whole backup's size.
+// refuses to overwrite one, its clock, its space against the last whole backup's size;
+// the newest backups in it open by the key file.
 Findings check_storages(const Config& config, const Clock& clock);
 // Room for a restore's spool: against the largest backup's plain size.
 Findings check_spool(const Config& config);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "monitor/doctor.h"
+#include "storage/storage.h"
 
 namespace bkp {
 
@@ -35,5 +36,9 @@ inline Findings examined(const std::string& subject,
   }
   return found;
 }
+
+// The newest backup of each type in the storage opens by the key file.
+void check_newest_opens(const Config& config, Storage& storage, const std::string& subject,
+                        Findings& found);
 
 }  // namespace bkp

@@ -123,6 +123,7 @@ Findings check_storage(const Config& config, const StorageConfig& storage_config
     check_clock(info, now, subject, found);
     check_cluster_file(config, *storage, subject, found);
     check_objects(config, *storage, subject, found);
+    check_newest_opens(config, *storage, subject, found);
     check_room(storage_config, info, last_size, subject, found);
   });
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "crypto/sealed_box.h"
+#include "repo/manifest_envelope.h"
 
 namespace bkp {
 namespace {
@@ -11,52 +12,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kFormat = 1;
-// The last field. Everything before it, byte for byte, is what the HMAC covers, so that no rule
-// about how JSON is written is needed.
-constexpr std::string_view kMacField = ",\"hmac\":\"";
-constexpr std::string_view kEnd = "\"}\n";
-constexpr std::size_t kMacDigits = 64;
-
-Error damaged(std::string_view why) {
-  return {ErrorCode::integrity, "the manifest is damaged: " + std::string(why)};
-}
 
 Uuid parse_uuid(const Json& value) {
   const std::optional<Uuid> uuid = Uuid::parse(value.get<std::string>());
-  if (!uuid) throw damaged("not a UUID: '" + value.get<std::string>() + "'");
+  if (!uuid) throw damaged_manifest("not a UUID: '" + value.get<std::string>() + "'");
   return *uuid;
 }
 
 Digest256 parse_digest(const Json& value) {
   const Bytes bytes = from_hex(value.get<std::string>());
   Digest256 digest{};
-  if (bytes.size() != digest.size()) throw damaged("a digest of the wrong length");
+  if (bytes.size() != digest.size()) throw damaged_manifest("a digest of the wrong length");
   std::copy(bytes.begin(), bytes.end(), digest.begin());
   return digest;
-}
-
-Json encode_slot(const KeySlot& slot) {
-  return {{"type", static_cast<int>(slot.type)},
-          {"key_id", slot.key_id.text()},
-          {"wrapped", to_base64(slot.wrapped)}};
-}
-
-std::vector<KeySlot> decode_slots(const Json& json) {
-  std::vector<KeySlot> slots;
-  for (const Json& entry : json) {
-    KeySlot slot;
-    slot.type = static_cast<SlotType>(entry.at("type").get<int>());
-    slot.key_id = parse_uuid(entry.at("key_id"));
-    slot.wrapped = from_base64(entry.at("wrapped").get<std::string>());
-    slots.push_back(std::move(slot));
-  }
-  return slots;
-}
-
-Json encode_slots_json(const std::vector<KeySlot>& slots) {
-  Json json = Json::array();
-  for (const KeySlot& slot : slots) json.push_back(encode_slot(slot));
-  return json;
 }
 
 Json encode_plain(const Manifest& manifest) {
@@ -105,9 +73,9 @@ void decode_plain(const Json& json, Manifest& manifest) {
   manifest.compression = json.at("compression").get<std::string>();
   manifest.suite = parse_suite(json.at("cipher").get<std::string>());
   for (const Json& entry : json.at("objects"))
-    manifest.objects.push_back({entry.at("name").get<std::string>(),
-                                entry.at("size_bytes").get<std::uint64_t>(),
-                                parse_digest(entry.at("sha256")), decode_slots(entry.at("slots"))});
+    manifest.objects.push_back(
+        {entry.at("name").get<std::string>(), entry.at("size_bytes").get<std::uint64_t>(),
+         parse_digest(entry.at("sha256")), decode_slots_json(entry.at("slots"))});
   const Json& versions = json.at("versions");
   manifest.bkp_version = versions.at("bkp").get<std::string>();
   manifest.server_version = versions.at("server").get<std::string>();
@@ -193,31 +161,17 @@ Bytes seal_context(const Manifest& manifest) {
   return context;
 }
 
-std::string_view split_mac(std::string_view text, std::string_view& digits) {
-  const std::size_t tail = kMacField.size() + kMacDigits + kEnd.size();
-  if (text.size() < tail || !text.ends_with(kEnd)) throw damaged("it is cut short");
-  const std::string_view body = text.substr(0, text.size() - tail);
-  if (text.substr(body.size(), kMacField.size()) != kMacField)
-    throw damaged("it does not end in its HMAC");
-  digits = text.substr(body.size() + kMacField.size(), kMacDigits);
-  return body;
-}
-
-Digest256 manifest_mac(const Key256& key, std::string_view body) {
-  return hmac_sha256(derive_key(key, "bkp v1 manifest mac").reveal(), as_bytes(body));
-}
-
 // Whatever goes wrong inside is damage to the manifest.
 template <typename Work>
 void strictly(Work work) {
   try {
     work();
   } catch (const Json::exception& error) {
-    throw damaged(error.what());
+    throw damaged_manifest(error.what());
   } catch (const Error& error) {
     const bool newer = error.code() == ErrorCode::failed && !error.hint().empty();
     if (newer || error.code() == ErrorCode::integrity) throw;
-    throw damaged(error.message());
+    throw damaged_manifest(error.message());
   }
 }
 
@@ -239,14 +193,11 @@ std::string Manifest::checksum() const {
 std::string encode_manifest(const Manifest& manifest, const KeyRing& keys) {
   const Key256 key = random_key();
   Json json = encode_plain(manifest);
-  json["slots"] = encode_slots_json({keys.wrap(key)});
+  json["slots"] = encode_slots_json(keys.slots_for(key));
   json["sealed"] =
       to_base64(seal_box(derive_key(key, "bkp v1 manifest seal"),
                          as_bytes(json_text(encode_sealed(manifest))), seal_context(manifest)));
-  std::string body = json.dump();
-  body.pop_back();  // the closing brace comes after the HMAC
-  const std::string mac = to_hex(manifest_mac(key, body));
-  body.append(kMacField).append(mac).append(kEnd);
+  std::string body = with_mac(key, json.dump());
   if (body.size() > kMaxManifest)
     throw Error(ErrorCode::failed, "the manifest of " + std::to_string(manifest.tables.size()) +
                                        " tables would be longer than a manifest may be");
@@ -263,12 +214,12 @@ Manifest decode_manifest(std::string_view text, const KeyRing& keys) {
     body = split_mac(text, digits);
     json = Json::parse(std::string(body) + "}");
     decode_plain(json, manifest);
-    slots = decode_slots(json.at("slots"));
+    slots = decode_slots_json(json.at("slots"));
   });
   const Key256 key = keys.unwrap(slots);  // outside: a key that is not here is no damage
   strictly([&] {
-    if (!equal_digests(manifest_mac(key, body), from_hex(digits)))
-      throw damaged("its HMAC does not match, it was changed");
+    if (!mac_matches(key, body, digits))
+      throw damaged_manifest("its HMAC does not match, it was changed");
     const Bytes sealed = from_base64(json.at("sealed").get<std::string>());
     const Bytes opened =
         open_box(derive_key(key, "bkp v1 manifest seal"), sealed, seal_context(manifest));

@@ -41,7 +41,7 @@ void ObjectWriter::begin_object() {
   const Key256 key = random_key();
   StoredObject object;
   object.name = header.name;
-  object.slots = {keys_.wrap(key)};
+  object.slots = keys_.slots_for(key);
   fan_outs_.push_back(std::make_unique<FanOut>(legs(object.name), FanOutOptions{}));
   open_ = std::make_unique<Open>(*fan_outs_.back(), header, object.slots, key, pool_);
   objects_.push_back(std::move(object));

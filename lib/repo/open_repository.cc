@@ -17,8 +17,8 @@ std::unique_ptr<Repository> open_repository(const Config& config, WorkerPool& po
   for (const StorageConfig& storage : ordered)
     storages.push_back({storage.name, open_storage(storage)});
   return std::make_unique<Repository>(config.cluster, std::move(storages),
-                                      load_key_file(config.key_file), parse_suite(config.cipher),
-                                      pool, clock);
+                                      load_key_file(config.key_file).with_escrow(config.also_for),
+                                      parse_suite(config.cipher), pool, clock);
 }
 
 }  // namespace bkp

@@ -71,6 +71,16 @@ void clean_up_in(const std::vector<std::string>& storages,
   }
 }
 
+// The slots are not compared: while keys rotate, one copy's manifest has more than another's, and
+// each opens.
+bool same_data(const std::vector<StoredObject>& a, const std::vector<StoredObject>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const StoredObject& one, const StoredObject& other) {
+                      return one.name == other.name && one.size == other.size &&
+                             one.sha256 == other.sha256;
+                    });
+}
+
 ExpectedObject expect(const Manifest& manifest, std::size_t object, const KeyRing& keys) {
   ExpectedObject expected;
   expected.stored = manifest.objects[object];
@@ -191,6 +201,7 @@ void Repository::require_cluster(const std::string& storage, const Uuid& uuid) c
 // --- writing ------------------------------------------------------------------------------------
 
 PutResult Repository::put(const PutOptions& options, Source& from) {
+  state_->keys.recipients();  // a wrong also_for is told before anything is read
   const Uuid uuid = cluster_uuid();
   Heartbeat first{options.backup, options.type,        options.compression.codec, host_name(),
                   ::getpid(),     state_->clock.now(), state_->clock.now()};
@@ -341,8 +352,10 @@ void Repository::abandon(std::string_view stem, const std::vector<std::string>& 
 std::optional<Manifest> Repository::manifest(std::string_view stem,
                                              const std::vector<std::string>& order,
                                              std::vector<CopyCheck>* bad_copies) {
-  const auto note = [&](const std::string& name, CopyState state, std::string problem) {
-    if (bad_copies != nullptr) bad_copies->push_back({name, state, std::move(problem), 0, ""});
+  const auto note = [&](const std::string& name, CopyState state, std::string problem,
+                        const std::string& hint) {
+    if (bad_copies != nullptr)
+      bad_copies->push_back({name, state, std::move(problem), 0, "", hint});
   };
   for (const std::string& name : order) {
     try {
@@ -355,11 +368,12 @@ std::optional<Manifest> Repository::manifest(std::string_view stem,
         return manifest;
       }
       require_mark(name);  // nothing is missing from a storage that is not there itself
-      note(name, CopyState::missing, fmt::format("manifest '{}' is missing", manifest_name(stem)));
+      note(name, CopyState::missing, fmt::format("manifest '{}' is missing", manifest_name(stem)),
+           "");
     } catch (const Error& error) {
       check_interrupt();
       note(name, error.code() == ErrorCode::integrity ? CopyState::damaged : CopyState::failed,
-           fmt::format("manifest '{}': {}", manifest_name(stem), error.message()));
+           fmt::format("manifest '{}': {}", manifest_name(stem), error.message()), error.hint());
     }
   }
   return std::nullopt;
@@ -407,7 +421,7 @@ CopyCheck Repository::check(const Manifest& manifest, std::string_view storage, 
     std::vector<CopyCheck> bad;
     const std::optional<Manifest> own = this->manifest(stem, {check.storage}, &bad);
     if (!own) return found(bad.front().state, bad.front().problem);
-    if (own->id != manifest.id || own->objects != manifest.objects)
+    if (own->id != manifest.id || !same_data(own->objects, manifest.objects))
       return found(CopyState::damaged,
                    fmt::format("manifest '{}' is another backup's", manifest_name(stem)));
     for (std::size_t i = 0; i < manifest.objects.size(); ++i) {

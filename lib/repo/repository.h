@@ -43,6 +43,7 @@ struct CopyCheck {
   std::string problem;  // which object, where, what
   std::uint64_t size = 0;
   std::string etag;
+  std::string hint = {};  // what the user can do about the problem, or empty
 };
 
 enum class CheckDepth { stat, read, deep };  // sizes | SHA-256 of stored bytes | and every seal

@@ -181,7 +181,8 @@ TEST_CASE("completion offers the values that an option takes") {
         std::set<std::string>{"--sort=duration", "--sort=database"});
   CHECK(offered({"-c", ""}) == std::set<std::string>{":file"});
   CHECK(offered({"init", "--local", ""}) == std::set<std::string>{":directory"});
-  CHECK(offered({"key", ""}) == std::set<std::string>{"generate", "list"});
+  CHECK(offered({"key", ""}) == std::set<std::string>{"generate", "list", "rotate", "rewrap",
+                                                      "retire", "export", "import"});
   CHECK(offered({"--json", "res"}) == std::set<std::string>{"restore"});
   CHECK(offered({"help", "ver"}) == std::set<std::string>{"verify"});
 }

@@ -54,7 +54,7 @@ Finding failed(const Findings& findings) {
 
 TEST_CASE("after a setup, keys, catalog, storages and spool are well, and nothing is left behind") {
   Place place;
-  CHECK(well(check_keys(place.config)));
+  CHECK(well(check_keys(place.config, SystemClock())));
   CHECK(well(check_catalog(place.config)));
   CHECK(well(check_storages(place.config, place.clock)));
   CHECK(well(check_spool(place.config)));
@@ -68,11 +68,12 @@ TEST_CASE("each thing that is wrong is one failed finding with its cure") {
   Place place;
   SECTION("a key file that others can read") {
     fs::permissions(place.config.key_file, fs::perms(0644));
-    CHECK(failed(check_keys(place.config)).cure.find("chmod 600") != std::string::npos);
+    CHECK(failed(check_keys(place.config, SystemClock())).cure.find("chmod 600") !=
+          std::string::npos);
   }
   SECTION("no key file") {
     fs::remove(place.config.key_file);
-    CHECK(failed(check_keys(place.config)).subject == "key file");
+    CHECK(failed(check_keys(place.config, SystemClock())).subject == "key file");
   }
   SECTION("no catalog") {
     fs::remove(place.path() / "catalog.db");

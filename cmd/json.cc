@@ -120,6 +120,51 @@ std::string swap_plan_json(const SwapPlan& plan) {
                  {"changes", plan.changes}});
 }
 
+std::string merge_json(const MergeResult& result, bool dry_run) {
+  const auto problems = [](const std::vector<RowProblem>& found) {
+    Json all = Json::array();
+    for (const RowProblem& each : found)
+      all.push_back({{"constraint", each.constraint}, {"rows", each.rows}});
+    return all;
+  };
+  const MergeReport& report = result.report;
+  Json json = dry_run ? Json{{"mode", "merge"},
+                             {"backup_id", result.record.backup_id},
+                             {"target", result.record.target}}
+                      : to_json(result.record);
+  json["dry_run"] = dry_run;
+  json["applied"] = result.applied;
+  Json tables = Json::array();
+  for (const MergedTable& table : report.tables)
+    tables.push_back({{"schema", table.schema},
+                      {"name", table.name},
+                      {"missing", table.counts.missing},
+                      {"changed", table.counts.changed},
+                      {"same", table.counts.same},
+                      {"only_there", table.counts.extra},
+                      {"to_insert", table.planned.inserted},
+                      {"to_overwrite", table.planned.updated},
+                      {"inserted", table.written.inserted},
+                      {"overwritten", table.written.updated},
+                      {"clashes", problems(table.clashes)},
+                      {"without_parent", problems(table.orphans)},
+                      {"blocked", text_or_null(table.blocked)},
+                      {"notes", table.notes}});
+  json["tables"] = std::move(tables);
+  Json sequences = Json::array();
+  for (const SequenceMove& move : report.sequences)
+    sequences.push_back({{"name", move.name}, {"to", move.to}});
+  json["sequences"] = std::move(sequences);
+  json["large_objects"] = {{"missing", report.large_objects.missing.size()},
+                           {"changed", report.large_objects.changed.size()},
+                           {"same", report.large_objects.same},
+                           {"only_there", report.large_objects.extra}};
+  json["triggers"] = report.triggers;
+  json["left_out"] = report.obstacles();
+  json["warnings"] = result.warnings;
+  return encode(json);
+}
+
 std::string setup_json(const SetupResult& result) {
   Json steps = Json::array();
   for (const SetupStep& step : result.steps)

@@ -14,6 +14,7 @@
 #include "catalog/records.h"
 #include "crypto/key.h"
 #include "monitor/doctor.h"
+#include "recovery/merge.h"
 #include "recovery/restore.h"
 #include "recovery/restore_swap.h"
 
@@ -32,6 +33,8 @@ std::string restore_json(const RestoreResult& result);
 std::string swap_json(const SwapResult& result);
 // What a swap would do: "dry_run" is true.
 std::string swap_plan_json(const SwapPlan& plan);
+// The record of the merge with "dry_run", "applied", the tables with their counts, "left_out".
+std::string merge_json(const MergeResult& result, bool dry_run);
 std::string setup_json(const SetupResult& result);
 // Ids, states, creation; no secret.
 std::string keys_json(const std::vector<MasterKey>& keys);

@@ -19,15 +19,23 @@ void require_beside(bool given, const char* option, bool there, const char* othe
 void require_sense(const RestoreOptions& options) {
   if (options.keep_old && options.drop_old)
     throw Error(ErrorCode::usage, "'--keep-old' and '--drop-old' are each other's opposite");
+  if (options.swap && options.merges())
+    throw Error(ErrorCode::usage, "'--swap' and '--mode merge' are two ways to restore");
   require_beside(options.keep_old, "--keep-old", options.swap, "--swap");
   require_beside(options.drop_old, "--drop-old", options.swap, "--swap");
-  require_beside(options.dry_run, "--dry-run", options.swap, "--swap");
+  require_beside(options.on_conflict.has_value(), "--on-conflict", options.merges(),
+                 "--mode merge");
+  require_beside(options.skip_conflicts, "--skip-conflicts", options.merges(), "--mode merge");
+  require_beside(options.triggers.has_value(), "--triggers", options.merges(), "--mode merge");
+  require_beside(options.dry_run, "--dry-run", options.swap || options.merges(),
+                 "--swap or --mode merge");
 }
 
 int run_restore(const RestoreOptions& given, Session& session) {
   require_sense(given);
   const RestoreOptions options = completed_by_asking(given, session);
   if (options.swap) return run_swap(options, session);
+  if (options.merges()) return run_merge(options, session);
   return run_full_restore(options, session);
 }
 
@@ -42,11 +50,19 @@ Run declare_restore(CLI::App& app) {
   add_text(app, "ID", options->id, "ID",
            "UUID, its beginning, file name, or 'latest'; asked for on a terminal");
   add_text(app, "--into", options->into, "NAME",
-           "the new database; it must not exist, but for --swap");
+           "the database; it must not exist, but for --swap and --mode merge");
   add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
   add_count(app, "--jobs", options->jobs,
             "connections at once; 1 restores as the data comes and needs no spool");
   add_text(app, "--reason", options->reason, "TEXT", "why, for the record");
+  add_choice(app, "--mode", options->mode, "full|merge",
+             "full: a new database; merge: add what an existing one lacks");
+  add_choice(app, "--on-conflict", options->on_conflict, "keep|overwrite",
+             "a merged row that is there and differs: keep (the default) or overwrite it");
+  app.add_flag("--skip-conflicts", options->skip_conflicts,
+               "leave out rows and tables that cannot be merged, instead of refusing");
+  add_choice(app, "--triggers", options->triggers, "silent|fire",
+             "a merge's triggers: silent (the default) or as in any other change");
   app.add_flag("--swap", options->swap, "put it in the place of the database that has the name");
   app.add_flag("--keep-old", options->keep_old, "keep that one as NAME_before_TIME (the default)");
   app.add_flag("--drop-old", options->drop_old, "drop that one afterwards");

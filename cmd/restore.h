@@ -14,7 +14,11 @@ struct RestoreOptions {
   std::optional<unsigned> jobs;
   std::string reason;
   bool swap = false, keep_old = false, drop_old = false;
+  std::optional<std::string> mode, on_conflict, triggers;
+  bool skip_conflicts = false;
   bool dry_run = false, yes = false;
+
+  bool merges() const { return mode == "merge"; }
 };
 
 // Fills what is missing by asking, or says what is missing where nobody can answer.
@@ -26,5 +30,6 @@ BackupRecord backup_to_restore(const RestoreOptions& options, Session& session);
 // One a mode.
 int run_full_restore(const RestoreOptions& options, Session& session);
 int run_swap(const RestoreOptions& options, Session& session);
+int run_merge(const RestoreOptions& options, Session& session);
 
 }  // namespace bkp

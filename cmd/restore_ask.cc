@@ -38,11 +38,14 @@ RestoreOptions completed_by_asking(RestoreOptions options, Session& session) {
     throw Error(ErrorCode::usage, "'bkp restore' needs ID or 'latest'", "see 'bkp restore -h'");
   if (asking) options.id = ask_which(options, session);
   if (!options.into && asking)
-    options.into = ask(options.swap ? "in the place of which database" : "into which new database");
+    options.into = ask(options.swap       ? "in the place of which database"
+                       : options.merges() ? "into which database"
+                                          : "into which new database");
   if (!options.into)
     throw Error(ErrorCode::usage, "'bkp restore' needs --into",
-                options.swap ? "name the database that is to be replaced"
-                             : "name a database that does not exist yet");
+                options.swap       ? "name the database that is to be replaced"
+                : options.merges() ? "name the database that rows are to come back into"
+                                   : "name a database that does not exist yet");
   if (asking && options.reason.empty()) options.reason = ask("why, for the record", "not said");
   if (asking && !confirm("restore " + *options.id + " into '" + *options.into + "'"))
     throw Error(ErrorCode::failed, "not confirmed: nothing was done");

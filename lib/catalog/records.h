@@ -82,7 +82,7 @@ struct RestoreRecord {
   std::string host;
   TimePoint started_at;
   std::optional<TimePoint> finished_at;
-  std::string outcome;  // "RUNNING", "DONE", "FAILED"
+  std::string outcome;  // "RUNNING", "DONE", "FAILED", "DECLINED"
   std::string error;
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;

@@ -75,8 +75,9 @@ RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
     if (!is_locked(failure)) raise_failure(context, record);
     throw;
   }
-  end_record(context, record, "DONE", "");
-  context.catalog.resolve_alert(alert_key(record), context.clock.now());
+  const bool done = record.outcome == "RUNNING";
+  end_record(context, record, done ? "DONE" : record.outcome, "");
+  if (done) context.catalog.resolve_alert(alert_key(record), context.clock.now());
   return record;
 }
 

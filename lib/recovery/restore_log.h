@@ -17,7 +17,8 @@ struct RestoreSubject {
 };
 
 // Begins the record (RUNNING), does `work`, which fills in rows, bytes, source and details, and
-// ends the record: DONE, or FAILED with the error, which is thrown on. Returns what is stored.
+// ends the record: DONE (or what work made of the outcome: DECLINED), or FAILED with the error,
+// which is thrown on. Returns what is stored.
 RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
                              const std::function<void(RestoreRecord&)>& work);
 

@@ -241,6 +241,22 @@ TEST_CASE("what is wrong is told in one screen, with what to type, and the right
           "bkp: error: database 'postgres' exists already\n"
           "hint: choose another name for --into, or put the backup in its place with --swap\n");
   }
+  SECTION("a merge without consent, into a database that is not there, of what is no merge") {
+    REQUIRE(desk.bkp("dump").code == 0);
+    check(desk.bkp("-q restore latest --into shop --mode merge"), 2,
+          "bkp: error: '--mode merge' changes a database and wants '--yes' here\n"
+          "hint: with --dry-run it says what it would do\n");
+    check(desk.bkp("-q restore latest --into absent --mode merge --yes"), 2,
+          "bkp: error: there is no database 'absent'\n"
+          "hint: a merge needs one that is there; without --mode merge a restore makes one\n");
+    check(desk.bkp("restore latest --into shop2 --on-conflict keep"), 2,
+          "bkp: error: '--on-conflict' says something only with --mode merge\n");
+    check(desk.bkp("restore latest --into shop --mode merge --swap"), 2,
+          "bkp: error: '--swap' and '--mode merge' are two ways to restore\n");
+    check(desk.bkp("restore latest --mode merge"), 2,
+          "bkp: error: 'bkp restore' needs --into\n"
+          "hint: name the database that rows are to come back into\n");
+  }
   SECTION("with --json a failure is one document on standard output, and nothing else") {
     const Ended ended = desk.bkp("--json show 1234abcd");
     CHECK(ended.err.empty());

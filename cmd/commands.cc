@@ -49,7 +49,8 @@ constexpr Command kCommands[] = {
      "bkp restore 1a2b3c4d --into shop_may --jobs 8 --reason 'ticket 4711'\n"
      "bkp restore latest --db shop --into shop_check\n"
      "bkp restore latest --into shop --swap --dry-run\n"
-     "bkp restore latest --into shop --mode merge --dry-run",
+     "bkp restore latest --into shop --mode merge --dry-run\n"
+     "bkp restore latest --into shop --tables app.orders 'app.order_*'",
      declare_restore, Effect::changes},
     {"verify", "Keep", nullptr, "check the copies of backups in every storage",
      "bkp verify\n"

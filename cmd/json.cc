@@ -107,6 +107,14 @@ std::string swap_json(const SwapResult& result) {
   return encode(json);
 }
 
+std::string partial_json(const PartialResult& result) {
+  Json json = restored(result.restored);
+  json["objects"] = result.objects;
+  json["created"] = result.created;
+  json["counted"] = result.counted;
+  return encode(json);
+}
+
 std::string swap_plan_json(const SwapPlan& plan) {
   return encode({{"dry_run", true},
                  {"mode", "swap"},

@@ -16,6 +16,7 @@
 #include "monitor/doctor.h"
 #include "recovery/merge.h"
 #include "recovery/restore.h"
+#include "recovery/restore_partial.h"
 #include "recovery/restore_swap.h"
 
 namespace bkp {
@@ -31,6 +32,8 @@ std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTab
 std::string restore_json(const RestoreResult& result);
 // restore_json with "old_database" (null: dropped) and "sessions_ended".
 std::string swap_json(const SwapResult& result);
+// restore_json with "objects", "created" and "counted".
+std::string partial_json(const PartialResult& result);
 // What a swap would do: "dry_run" is true.
 std::string swap_plan_json(const SwapPlan& plan);
 // The record of the merge with "dry_run", "applied", the tables with their counts, "left_out".

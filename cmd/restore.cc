@@ -16,7 +16,20 @@ void require_beside(bool given, const char* option, bool there, const char* othe
                 std::string("'") + option + "' says something only with " + others);
 }
 
+bool is_partial(const RestoreOptions& options) {
+  return !options.tables.empty() || !options.schemas.empty() || options.schema_only ||
+         options.data_only;
+}
+
 void require_sense(const RestoreOptions& options) {
+  if (options.schema_only && options.data_only)
+    throw Error(ErrorCode::usage, "'--schema-only' and '--data-only' are each other's opposite");
+  if (options.swap && is_partial(options))
+    throw Error(ErrorCode::usage, "'--swap' is for a whole database, not for a part of one");
+  if (options.jobs && is_partial(options))
+    throw Error(ErrorCode::usage, "'--jobs' is for a whole database: a part is one transaction");
+  if (options.merges() && is_partial(options))
+    throw Error(ErrorCode::usage, "'--mode merge' is for a whole database, not for a part of one");
   if (options.keep_old && options.drop_old)
     throw Error(ErrorCode::usage, "'--keep-old' and '--drop-old' are each other's opposite");
   if (options.swap && options.merges())
@@ -36,6 +49,7 @@ int run_restore(const RestoreOptions& given, Session& session) {
   const RestoreOptions options = completed_by_asking(given, session);
   if (options.swap) return run_swap(options, session);
   if (options.merges()) return run_merge(options, session);
+  if (is_partial(options)) return run_partial_restore(options, session);
   return run_full_restore(options, session);
 }
 
@@ -50,7 +64,7 @@ Run declare_restore(CLI::App& app) {
   add_text(app, "ID", options->id, "ID",
            "UUID, its beginning, file name, or 'latest'; asked for on a terminal");
   add_text(app, "--into", options->into, "NAME",
-           "the database; it must not exist, but for --swap and --mode merge");
+           "the new database; an existing one for --swap, --mode merge or a part");
   add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
   add_count(app, "--jobs", options->jobs,
             "connections at once; 1 restores as the data comes and needs no spool");
@@ -63,6 +77,11 @@ Run declare_restore(CLI::App& app) {
                "leave out rows and tables that cannot be merged, instead of refusing");
   add_choice(app, "--triggers", options->triggers, "silent|fire",
              "a merge's triggers: silent (the default) or as in any other change");
+  add_texts(app, "--tables", options->tables, "PATTERN",
+            "only these, as pg_dump -t has them, with all that hangs on them");
+  add_texts(app, "--schema", options->schemas, "NAME", "only these schemas");
+  app.add_flag("--schema-only", options->schema_only, "no rows");
+  app.add_flag("--data-only", options->data_only, "only rows, into tables that are there");
   app.add_flag("--swap", options->swap, "put it in the place of the database that has the name");
   app.add_flag("--keep-old", options->keep_old, "keep that one as NAME_before_TIME (the default)");
   app.add_flag("--drop-old", options->drop_old, "drop that one afterwards");

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "catalog/records.h"
 #include "session.h"
@@ -17,6 +18,8 @@ struct RestoreOptions {
   std::optional<std::string> mode, on_conflict, triggers;
   bool skip_conflicts = false;
   bool dry_run = false, yes = false;
+  std::vector<std::string> tables, schemas;
+  bool schema_only = false, data_only = false;
 
   bool merges() const { return mode == "merge"; }
 };
@@ -29,6 +32,7 @@ BackupRecord backup_to_restore(const RestoreOptions& options, Session& session);
 
 // One a mode.
 int run_full_restore(const RestoreOptions& options, Session& session);
+int run_partial_restore(const RestoreOptions& options, Session& session);
 int run_swap(const RestoreOptions& options, Session& session);
 int run_merge(const RestoreOptions& options, Session& session);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -22,7 +23,8 @@ constexpr std::size_t kTextLimit = std::size_t{1} << 20;
 
 }  // namespace
 
-ArchiveParser::ArchiveParser(Digests digests) : digests_(digests), rows_(digests) {
+ArchiveParser::ArchiveParser(Digests digests, ArchiveListener* listener)
+    : digests_(digests), listener_(listener), rows_(digests) {
   begin(Step::magic);
 }
 
@@ -125,6 +127,10 @@ bool ArchiveParser::kept(Step step) const {
       return entry_.has_data;
     case Step::definition:
       return entry_.kind == "ENCODING";
+    case Step::tag:
+    case Step::schema:
+    case Step::dependency:
+      return listener_ != nullptr;
     default:
       return false;
   }
@@ -260,7 +266,8 @@ void ArchiveParser::on_integer(std::int64_t value) {
       break;
     case Step::entry_id:
       if (value <= 0) damaged("an entry's number is not positive");
-      entry_ = Entry{.id = value, .has_data = false, .kind = {}, .copy = {}, .owner = {}};
+      entry_ = Entry();
+      entry_.id = value;
       break;
     case Step::has_data:
       if (value != 0 && value != 1) damaged("an entry neither has nor lacks data");
@@ -290,6 +297,10 @@ void ArchiveParser::on_text() {
   if (step_ == Step::definition && kept(step_)) set_encoding();
   if (step_ == Step::copy) entry_.copy = text_;
   if (step_ == Step::owner) entry_.owner = text_;
+  if (step_ == Step::tag) entry_.tag = text_;
+  if (step_ == Step::schema) entry_.schema = text_;
+  if (step_ == Step::dependency && listener_ && !text_is_null_)
+    entry_.depends_on.push_back(std::strtoll(text_.c_str(), nullptr, 10));
   follow();
 }
 
@@ -297,13 +308,14 @@ void ArchiveParser::on_text() {
 void ArchiveParser::set_encoding() {
   const auto start = text_.find('\'');
   if (start == text_.npos) return;
-  encoding_ = text_.substr(start + 1, text_.find('\'', start + 1) - start - 1);
-  contents_.database = to_utf8(contents_.database, encoding_);
+  contents_.encoding = text_.substr(start + 1, text_.find('\'', start + 1) - start - 1);
+  contents_.database = to_utf8(contents_.database, contents_.encoding);
 }
 
 void ArchiveParser::follow() {
   switch (step_) {
     case Step::count:
+      if (entries_left_ == 0 && listener_) listener_->on_contents(contents_);
       return begin(entries_left_ == 0 ? Step::block_type : Step::entry_id);
     case Step::access_method:
       return begin(contents_.version_minor < 16 ? Step::owner : Step::relation_kind);
@@ -322,11 +334,12 @@ void ArchiveParser::follow() {
 
 void ArchiveParser::end_of_entry() {
   ++contents_.objects[entry_.kind];
-  if (!entry_.owner.empty()) contents_.owners.insert(to_utf8(entry_.owner, encoding_));
+  if (!entry_.owner.empty()) contents_.owners.insert(to_utf8(entry_.owner, contents_.encoding));
   if (entry_.has_data) {
     DataEntry data{.seen = false, .large_objects = entry_.kind == "BLOBS", .table = 0};
     if (!data.large_objects) {
-      std::optional<TableData> table = parse_copy_statement(to_utf8(entry_.copy, encoding_));
+      std::optional<TableData> table =
+          parse_copy_statement(to_utf8(entry_.copy, contents_.encoding));
       if (entry_.kind != "TABLE DATA" || !table)
         damaged(fmt::format("the data of a '{}' are not COPY text", entry_.kind));
       // Partitions that pg_dump loads through their root count as the root's rows.
@@ -337,7 +350,15 @@ void ArchiveParser::end_of_entry() {
     }
     if (!data_.try_emplace(entry_.id, data).second) damaged("two entries of one number");
   }
+  if (listener_) keep_entry();
   begin(--entries_left_ == 0 ? Step::block_type : Step::entry_id);
+  if (entries_left_ == 0 && listener_) listener_->on_contents(contents_);
+}
+
+void ArchiveParser::keep_entry() {
+  const auto name = [&](const std::string& text) { return to_utf8(text, contents_.encoding); };
+  contents_.entries.push_back({entry_.id, entry_.kind, name(entry_.schema), name(entry_.tag),
+                               name(entry_.owner), entry_.has_data, entry_.depends_on});
 }
 
 void ArchiveParser::begin_block(std::int64_t entry) {
@@ -348,10 +369,15 @@ void ArchiveParser::begin_block(std::int64_t entry) {
   found->second.seen = true;
   block_ = &found->second;
   chunk_left_ = 0;
+  if (listener_ && !block_->large_objects)
+    listener_->begin_rows(entry, contents_.tables[block_->table]);
 }
 
 void ArchiveParser::on_chunk(ByteView piece) {
-  if (!large_objects_block_) return rows_.feed(piece);
+  if (!large_objects_block_) {
+    if (listener_) listener_->rows(piece);
+    return rows_.feed(piece);
+  }
   contents_.large_objects.bytes += piece.size();
   if (large_object_sha_) large_object_sha_->update(piece);
 }
@@ -359,6 +385,7 @@ void ArchiveParser::on_chunk(ByteView piece) {
 void ArchiveParser::end_of_stretch() {
   if (!large_objects_block_) {
     rows_.finish(contents_.tables[block_->table]);
+    if (listener_) listener_->end_rows();
     block_ = nullptr;
     return begin(Step::block_type);
   }

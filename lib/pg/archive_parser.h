@@ -23,9 +23,22 @@
 
 namespace bkp {
 
+// Who wants to know what is in an archive, not only how much. Called from feed(); what it throws
+// comes out of there.
+class ArchiveListener {
+ public:
+  virtual ~ArchiveListener() = default;
+  // The table of contents is complete, with its entries.
+  virtual void on_contents(const ArchiveContents& contents) = 0;
+  // The rows of the entry `id`, as COPY text in pieces of any size, the line `\.` included.
+  virtual void begin_rows(std::int64_t id, const TableData& table) = 0;
+  virtual void rows(ByteView piece) = 0;
+  virtual void end_rows() = 0;
+};
+
 class ArchiveParser {
  public:
-  explicit ArchiveParser(Digests digests);
+  explicit ArchiveParser(Digests digests, ArchiveListener* listener = nullptr);
 
   // The next bytes of the archive. Throws Error(integrity) at the first that cannot be there.
   void feed(ByteView data);
@@ -97,6 +110,8 @@ class ArchiveParser {
     std::int64_t id = 0;
     bool has_data = false;
     std::string kind, copy, owner;
+    std::string tag, schema;  // for a listener only, as depends_on
+    std::vector<std::int64_t> depends_on;
   };
 
   void begin(Step step);
@@ -111,6 +126,7 @@ class ArchiveParser {
   void on_integer(std::int64_t value);
   void on_text();
   void set_encoding();
+  void keep_entry();
   void follow();
   void check_header_byte(unsigned value);
   void end_of_entry();
@@ -133,7 +149,6 @@ class ArchiveParser {
   std::uint64_t text_left_ = 0;
   std::string text_;
 
-  std::string encoding_;  // of names and rows; names are converted
   std::int64_t entries_left_ = 0;
   Entry entry_;
   std::map<std::int64_t, DataEntry> data_;
@@ -145,6 +160,7 @@ class ArchiveParser {
   std::uint32_t large_object_ = 0;
   std::optional<Sha256> large_object_sha_;
   Digests digests_;
+  ArchiveListener* listener_;
   RowScanner rows_;
 };
 

@@ -26,6 +26,18 @@ struct TableData {
   RowDigest digest;         // only if digests were asked for
 };
 
+// One line of the table of contents: an object of the database, or the data of one.
+struct ArchiveEntry {
+  std::int64_t id = 0;
+  std::string kind;    // "TABLE", "TABLE DATA", "FK CONSTRAINT", …
+  std::string schema;  // empty: none
+  std::string tag;     // "orders", "orders orders_pkey", "f(integer, text)", "TABLE orders"
+  std::string owner;
+  bool has_data = false;
+  std::vector<std::int64_t> depends_on;
+  friend bool operator==(const ArchiveEntry&, const ArchiveEntry&) = default;
+};
+
 // All large objects together. digest: over "<oid>:<content's SHA-256 hex>" as one row each.
 struct LargeObjectData {
   std::uint64_t count = 0;
@@ -39,10 +51,12 @@ struct ArchiveContents {
   std::string server_version;                // "15.20 (Debian …)"
   std::string dump_version;
   std::string database;
+  std::string encoding;           // "UTF8": of the archive's texts and rows
   std::vector<TableData> tables;  // every table whose data the archive has, in its order
   LargeObjectData large_objects;
   std::set<std::string> owners;                  // of any entry: roles a restore needs
   std::map<std::string, std::uint64_t> objects;  // entries by kind: "TABLE" → 12
+  std::vector<ArchiveEntry> entries;             // in order; for an ArchiveListener only
 };
 
 enum class Digests { no, yes };

@@ -94,6 +94,17 @@ class TableReader {
   std::exception_ptr error_;
 };
 
+// Those that are there; the others are marked.
+TableReader::Work work_of(std::vector<CheckedTable>& tables, const Relations& relations) {
+  TableReader::Work work;
+  for (CheckedTable& table : tables) {
+    const auto found = relations.find({table.data.schema, table.data.name});
+    table.missing = found == relations.end();
+    if (!table.missing) work.emplace_back(found->second, &table.data);
+  }
+  return work;
+}
+
 constexpr std::uint64_t kWholeObject = 8 << 20;  // read and hashed by the server at once
 constexpr std::uint64_t kPiece = 1 << 20;
 
@@ -120,12 +131,7 @@ std::vector<CheckedTable> check_tables(const std::string& conninfo, std::vector<
   PgConnection first(conninfo);
   set_text_session(first);
   const Relations relations = read_relations(first);
-  TableReader::Work work;
-  for (CheckedTable& table : checked) {
-    const auto found = relations.find({table.data.schema, table.data.name});
-    table.missing = found == relations.end();
-    if (!table.missing) work.emplace_back(found->second, &table.data);
-  }
+  TableReader::Work work = work_of(checked, relations);
   std::stable_sort(work.begin(), work.end(),
                    [](const auto& a, const auto& b) { return a.first.size > b.first.size; });
 
@@ -149,6 +155,18 @@ std::vector<CheckedTable> check_tables(const std::string& conninfo, std::vector<
     reader.run(first);
     for (std::future<Bytes>& other : others) other.wait();
   }
+  reader.rethrow();
+  return checked;
+}
+
+std::vector<CheckedTable> check_tables(PgConnection& connection, std::vector<TableData> tables,
+                                       Digests digests) {
+  std::vector<CheckedTable> checked;
+  for (TableData& table : tables) checked.push_back({std::move(table), false});
+  set_text_session(connection);
+  TableReader::Work work = work_of(checked, read_relations(connection));
+  TableReader reader(std::move(work), digests, connection.query_value("SHOW server_encoding"));
+  reader.run(connection);
   reader.rethrow();
   return checked;
 }

@@ -21,6 +21,9 @@ struct CheckedTable {
 };
 std::vector<CheckedTable> check_tables(const std::string& conninfo, std::vector<TableData> tables,
                                        Digests digests, unsigned jobs);
+// The same in the transaction that `connection` is in, whose rows nobody else may see yet.
+std::vector<CheckedTable> check_tables(PgConnection& connection, std::vector<TableData> tables,
+                                       Digests digests);
 LargeObjectData check_large_objects(const std::string& conninfo, Digests digests);
 
 }  // namespace bkp

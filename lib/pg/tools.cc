@@ -127,4 +127,15 @@ ProcessOptions restore_process(const std::filesystem::path& bin_dir,
   return options;
 }
 
+ProcessOptions script_process(const std::filesystem::path& bin_dir, const std::string& section,
+                              const std::filesystem::path& list, std::shared_ptr<Fd> archive) {
+  ProcessOptions options;
+  options.environment = {{"LC_ALL", "C"}};
+  options.input = ProcessOptions::Input::file;
+  options.input_file = std::move(archive);
+  options.argv = {(bin_dir / "pg_restore").string(), "--file=-", "--section=" + section,
+                  "--use-list=" + list.string(), "/dev/stdin"};
+  return options;
+}
+
 }  // namespace bkp

@@ -46,6 +46,12 @@ ProcessOptions dump_process(const std::filesystem::path& bin_dir, const DumpArgu
 ProcessOptions restore_process(const std::filesystem::path& bin_dir,
                                const RestoreArguments& arguments);
 
+// pg_restore that writes SQL for what the list file names of one section ("pre-data", "data",
+// "post-data") to standard output; the archive (its table of contents is enough where the list
+// names no rows) is standard input. LC_ALL=C.
+ProcessOptions script_process(const std::filesystem::path& bin_dir, const std::string& section,
+                              const std::filesystem::path& list, std::shared_ptr<Fd> archive);
+
 // What pg_restore said on standard error, judged: errors other than a SET of a setting that the
 // server does not know (transaction_timeout). With the exit status known, use the other one.
 std::vector<std::string> restore_errors(std::string_view error_output);

@@ -11,7 +11,6 @@
 #include "base/units.h"
 #include "pg/tools.h"
 #include "recovery/archive_restore.h"
-#include "recovery/compare.h"
 #include "recovery/restore_server.h"
 #include "repo/properties_json.h"
 
@@ -19,16 +18,6 @@ namespace bkp {
 namespace {
 
 constexpr std::size_t kNamedDifferences = 20;
-
-void require_equal(const Comparison& comparison, const std::string& target) {
-  if (comparison.differences.empty()) return;
-  std::string message = fmt::format("what was restored for '{}' is not what was dumped", target);
-  for (std::size_t i = 0; i < comparison.differences.size() && i < kNamedDifferences; ++i)
-    message += "; " + comparison.differences[i];
-  if (comparison.differences.size() > kNamedDifferences)
-    message += fmt::format("; and {} more", comparison.differences.size() - kNamedDifferences);
-  throw Error(ErrorCode::integrity, message, "the database was dropped; the backup is untouched");
-}
 
 void require_whole(const BackupRecord& backup) {
   if (is_whole(backup)) return;
@@ -39,6 +28,17 @@ void require_whole(const BackupRecord& backup) {
 }
 
 }  // namespace
+
+void require_equal(const Comparison& comparison, const std::string& target,
+                   const std::string& outcome) {
+  if (comparison.differences.empty()) return;
+  std::string message = fmt::format("what was restored for '{}' is not what was dumped", target);
+  for (std::size_t i = 0; i < comparison.differences.size() && i < kNamedDifferences; ++i)
+    message += "; " + comparison.differences[i];
+  if (comparison.differences.size() > kNamedDifferences)
+    message += fmt::format("; and {} more", comparison.differences.size() - kNamedDifferences);
+  throw Error(ErrorCode::integrity, message, outcome + "; the backup is untouched");
+}
 
 BuildPlan plan_build(Context& context, PgConnection& server, const BackupRecord& backup,
                      std::optional<unsigned> jobs) {
@@ -77,7 +77,7 @@ BuiltDatabase build_database(Context& context, PgConnection& server, const Build
 
   context.log.info("comparing rows and digests of every table with the manifest");
   const Comparison comparison = compare_database(conninfo, plan.manifest, plan.jobs);
-  require_equal(comparison, record.target);
+  require_equal(comparison, record.target, "the database was dropped");
   record.rows = comparison.rows;
   built.tables = plan.manifest.tables.size();
   return built;

@@ -10,6 +10,7 @@
 
 #include "backup/context.h"
 #include "pg/database_properties.h"
+#include "recovery/compare.h"
 #include "recovery/scratch_database.h"
 
 namespace bkp {
@@ -43,5 +44,10 @@ struct BuiltDatabase {
 // `server`: in database postgres; outlives the result. Throws Error: locked, failed, integrity.
 BuiltDatabase build_database(Context& context, PgConnection& server, const BuildPlan& plan,
                              const std::string& scratch, RestoreRecord& record);
+
+// Throws Error(integrity) naming what differs; `target` and `outcome` ("the database was dropped")
+// are for the message.
+void require_equal(const Comparison& comparison, const std::string& target,
+                   const std::string& outcome);
 
 }  // namespace bkp

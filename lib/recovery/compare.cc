@@ -20,8 +20,18 @@ std::string difference(const ManifestTable& wanted, const CheckedTable& found) {
 
 }  // namespace
 
-Comparison compare_database(const std::string& conninfo, const Manifest& manifest, unsigned jobs) {
+Comparison compare_tables(const std::vector<ManifestTable>& wanted,
+                          const std::vector<CheckedTable>& found) {
   Comparison result;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    result.rows += found[i].data.rows;
+    std::string text = difference(wanted.at(i), found[i]);
+    if (!text.empty()) result.differences.push_back(std::move(text));
+  }
+  return result;
+}
+
+Comparison compare_database(const std::string& conninfo, const Manifest& manifest, unsigned jobs) {
   std::vector<TableData> tables;
   bool digests = !manifest.large_object_digest.empty();
   for (const ManifestTable& table : manifest.tables) {
@@ -33,12 +43,8 @@ Comparison compare_database(const std::string& conninfo, const Manifest& manifes
     digests = digests || !table.digest.empty();
   }
   const Digests wanted = digests ? Digests::yes : Digests::no;
-  const std::vector<CheckedTable> found = check_tables(conninfo, std::move(tables), wanted, jobs);
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    result.rows += found[i].data.rows;
-    std::string text = difference(manifest.tables[i], found[i]);
-    if (!text.empty()) result.differences.push_back(std::move(text));
-  }
+  Comparison result =
+      compare_tables(manifest.tables, check_tables(conninfo, std::move(tables), wanted, jobs));
   const LargeObjectData large = check_large_objects(conninfo, wanted);
   if (large.count != manifest.large_objects || large.bytes != manifest.large_object_bytes)
     result.differences.push_back(

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pg/table_check.h"
 #include "repo/manifest.h"
 
 namespace bkp {
@@ -17,5 +18,9 @@ struct Comparison {
 // Reads every table of the manifest in the database of `conninfo` over `jobs` connections. Tables
 // of extension configuration may hold more rows than the manifest says.
 Comparison compare_database(const std::string& conninfo, const Manifest& manifest, unsigned jobs);
+
+// The same of some tables that were read already: `found` is in the order of `wanted`.
+Comparison compare_tables(const std::vector<ManifestTable>& wanted,
+                          const std::vector<CheckedTable>& found);
 
 }  // namespace bkp

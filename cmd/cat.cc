@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "commands.h"
 #include "describe.h"
+#include "foreign_file.h"
 #include "options.h"
 #include "session.h"
 
@@ -15,7 +16,8 @@ namespace bkp {
 namespace {
 
 struct CatOptions {
-  std::string id;
+  std::optional<std::string> id;
+  ForeignFile file;
   std::optional<std::string> database;
   std::vector<std::string> storages;
 };
@@ -27,10 +29,20 @@ class StandardOutput final : public Sink {
 };
 
 int run_cat(const CatOptions& options, Session& session) {
+  require_sense(options.file, options.id.has_value() || options.database.has_value() ||
+                                  !options.storages.empty());
+  if (!options.id && !options.file.path)
+    throw Error(ErrorCode::usage, "'bkp cat' needs ID or 'latest'", "see 'bkp cat -h'");
   if (::isatty(STDOUT_FILENO) == 1)
     throw Error(ErrorCode::usage, "a backup is not written to a terminal",
-                "send it to a file or a program: bkp cat " + options.id + " > FILE");
-  const BackupRecord backup = wanted_backup(session, {options.id, {}, options.database, {}});
+                "send it to a file or a program: bkp cat " + options.id.value_or("--from-file …") +
+                    " > FILE");
+  if (options.file.path) {
+    StandardOutput out;
+    copy(*open_foreign_file(options.file), out);
+    return 0;
+  }
+  const BackupRecord backup = wanted_backup(session, {*options.id, {}, options.database, {}});
   for (const std::string& name : options.storages) session.config().storage(name);
   const Context context = session.context();
   std::vector<CopyCheck> bad_copies;
@@ -48,10 +60,11 @@ int run_cat(const CatOptions& options, Session& session) {
 
 Run declare_cat(CLI::App& app) {
   const auto options = std::make_shared<CatOptions>();
-  add_text(app, "ID", options->id, "ID", "UUID, its beginning, file name, or 'latest'")->required();
+  add_text(app, "ID", options->id, "ID", "UUID, its beginning, file name, or 'latest'");
   add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
   add_texts(app, "--storage", options->storages, "STORAGE",
             "read from these only, the first one first");
+  add_foreign_file(app, options->file);
   return [options](Session& session) { return run_cat(*options, session); };
 }
 

@@ -42,7 +42,8 @@ constexpr Command kCommands[] = {
      declare_show},
     {"cat", "Look", nullptr, "write one backup, decrypted and decompressed, to standard output",
      "bkp cat latest > shop.dump\n"
-     "bkp cat 1a2b3c4d | pg_restore --list",
+     "bkp cat 1a2b3c4d | pg_restore --list\n"
+     "bkp cat --from-file old.dump.gz.enc --fernet-key-env OLD_KEY > old.dump",
      declare_cat},
     {"restore", "Restore", nullptr, "restore a backup into a new database and prove it",
      "bkp restore latest --into shop_restored\n"

@@ -46,6 +46,8 @@ void require_sense(const RestoreOptions& options) {
 
 int run_restore(const RestoreOptions& given, Session& session) {
   require_sense(given);
+  require_sense(given.file, is_partial(given));
+  if (given.file.path) return run_file_restore(given, session);
   const RestoreOptions options = completed_by_asking(given, session);
   if (options.swap) return run_swap(options, session);
   if (options.merges()) return run_merge(options, session);
@@ -62,19 +64,18 @@ BackupRecord backup_to_restore(const RestoreOptions& options, Session& session) 
 Run declare_restore(CLI::App& app) {
   const auto options = std::make_shared<RestoreOptions>();
   add_text(app, "ID", options->id, "ID",
-           "UUID, its beginning, file name, or 'latest'; asked for on a terminal");
+           "UUID, its beginning, file name, or 'latest'; a terminal is asked");
   add_text(app, "--into", options->into, "NAME",
            "the new database; an existing one for --swap, --mode merge or a part");
   add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
-  add_count(app, "--jobs", options->jobs,
-            "connections at once; 1 restores as the data comes and needs no spool");
+  add_count(app, "--jobs", options->jobs, "connections at once; 1 streams and needs no spool");
   add_text(app, "--reason", options->reason, "TEXT", "why, for the record");
   add_choice(app, "--mode", options->mode, "full|merge",
              "full: a new database; merge: add what an existing one lacks");
   add_choice(app, "--on-conflict", options->on_conflict, "keep|overwrite",
-             "a merged row that is there and differs: keep (the default) or overwrite it");
+             "a merged row that differs there: keep it (the default)");
   app.add_flag("--skip-conflicts", options->skip_conflicts,
-               "leave out rows and tables that cannot be merged, instead of refusing");
+               "leave out what cannot be merged, instead of refusing");
   add_choice(app, "--triggers", options->triggers, "silent|fire",
              "a merge's triggers: silent (the default) or as in any other change");
   add_texts(app, "--tables", options->tables, "PATTERN",
@@ -85,6 +86,7 @@ Run declare_restore(CLI::App& app) {
   app.add_flag("--swap", options->swap, "put it in the place of the database that has the name");
   app.add_flag("--keep-old", options->keep_old, "keep that one as NAME_before_TIME (the default)");
   app.add_flag("--drop-old", options->drop_old, "drop that one afterwards");
+  add_foreign_file(app, options->file);
   app.add_flag("--dry-run", options->dry_run, "say what would happen, and do nothing");
   app.add_flag("--yes", options->yes, "do not ask before something is destroyed");
   return [options](Session& session) { return run_restore(*options, session); };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catalog/records.h"
+#include "foreign_file.h"
 #include "session.h"
 
 namespace bkp {
@@ -20,6 +21,7 @@ struct RestoreOptions {
   bool dry_run = false, yes = false;
   std::vector<std::string> tables, schemas;
   bool schema_only = false, data_only = false;
+  ForeignFile file;
 
   bool merges() const { return mode == "merge"; }
 };
@@ -33,6 +35,7 @@ BackupRecord backup_to_restore(const RestoreOptions& options, Session& session);
 // One a mode.
 int run_full_restore(const RestoreOptions& options, Session& session);
 int run_partial_restore(const RestoreOptions& options, Session& session);
+int run_file_restore(const RestoreOptions& options, Session& session);
 int run_swap(const RestoreOptions& options, Session& session);
 int run_merge(const RestoreOptions& options, Session& session);
 

@@ -138,4 +138,22 @@ ProcessOptions script_process(const std::filesystem::path& bin_dir, const std::s
   return options;
 }
 
+ProcessOptions psql_process(const std::filesystem::path& bin_dir, const std::string& conninfo) {
+  ClientConnection connection = client_connection(
+      conninfo, {{"default_transaction_read_only", "off"}, {"transform_null_equals", "off"}});
+  ProcessOptions options;
+  options.environment = std::move(connection.environment);
+  options.input = ProcessOptions::Input::pipe;
+  options.output = ProcessOptions::Output::discard;
+  options.argv = {(bin_dir / "psql").string(),
+                  "--no-password",
+                  "--no-psqlrc",
+                  "--quiet",
+                  "--variable=ON_ERROR_STOP=1",
+                  "--single-transaction",
+                  "--file=-",
+                  "--dbname=" + connection.conninfo};
+  return options;
+}
+
 }  // namespace bkp

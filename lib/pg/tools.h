@@ -52,6 +52,10 @@ ProcessOptions restore_process(const std::filesystem::path& bin_dir,
 ProcessOptions script_process(const std::filesystem::path& bin_dir, const std::string& section,
                               const std::filesystem::path& list, std::shared_ptr<Fd> archive);
 
+// psql that runs what its standard input holds as one transaction, and stops at the first error;
+// LC_ALL=C.
+ProcessOptions psql_process(const std::filesystem::path& bin_dir, const std::string& conninfo);
+
 // What pg_restore said on standard error, judged: errors other than a SET of a setting that the
 // server does not know (transaction_timeout). With the exit status known, use the other one.
 std::vector<std::string> restore_errors(std::string_view error_output);

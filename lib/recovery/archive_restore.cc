@@ -67,6 +67,14 @@ GetResult restore_archive(Context& context, const Manifest& manifest,
                           : streamed(context, manifest, restore);
 }
 
+void restore_archive_stream(Source& archive, const ArchiveRestore& restore) {
+  ProcessOptions options = pg_restore(restore, "");
+  options.input = ProcessOptions::Input::pipe;
+  Process process(std::move(options));
+  copy(archive, process.input());
+  require_success(process);
+}
+
 void require_spool_room(const std::filesystem::path& directory, std::uint64_t plain_size) {
   std::error_code error;
   const std::filesystem::space_info space = std::filesystem::space(directory, error);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backup/context.h"
+#include "stream/stream.h"
 
 namespace bkp {
 
@@ -24,6 +25,9 @@ inline constexpr unsigned kMostRestoreJobs = 64;
 // know is no failure. Throws Error: integrity (no copy is whole), failed (pg_restore's own words).
 GetResult restore_archive(Context& context, const Manifest& manifest,
                           const ArchiveRestore& restore);
+
+// The same for an archive that comes from elsewhere; always streamed.
+void restore_archive_stream(Source& archive, const ArchiveRestore& restore);
 
 // The file system of `directory` has room for a spool file of `plain_size`, or an Error says how to
 // do without.

@@ -389,6 +389,27 @@ class Merge(Story):
         self.assertEqual(self.postgres.sql("SELECT count(*) FROM items WHERE id BETWEEN 1 AND 3000", 'live').strip(), '3000')
         self.assert_constraints_hold()
 
+    def test_a_parent_that_goes_in_the_last_moment(self):
+        """what a row refers to is held while it comes back; gone in the last moment, nothing comes"""
+        self.live('SET session_replication_role = replica; DELETE FROM sale_lines WHERE item = 2222;'
+                  'DELETE FROM items WHERE parent = 1111')
+        before = self.rows('live')
+        session = subprocess.Popen([BIN / 'psql', '-XqAt', '-d', self.postgres.conninfo('live')],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        session.stdin.write('BEGIN; SET session_replication_role = replica;'
+                            'DELETE FROM items WHERE id = 1111; SELECT 1;\n')
+        session.stdin.flush()
+        session.stdout.readline()
+        run = self.bkp.start('restore', self.backup, '--into', 'live', '--mode', 'merge', '--yes')
+        wait_until(lambda: run.ended() or self.postgres.sql(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = 'live' AND wait_event_type = 'Lock'"),
+            'the merge waits for the row')
+        session.communicate('COMMIT;\n')
+        self.told(run.wait(), 1, 'rows cannot be merged any more', r'items_parent_fkey \(2 rows\)',
+                  hint='nothing was changed')
+        before['items'].pop('31313131')
+        self.assertEqual(self.rows('live'), before)
+
     def test_killed_at_any_moment(self):
         """killed at any moment, it has changed nothing or all; the next run drops what it left"""
         whole = None

@@ -10,8 +10,9 @@
 namespace bkp {
 
 // How the values of one key column follow each other: whole numbers (int2, int4, int8) by value,
-// everything else by the bytes of its text.
-enum class KeyOrder { number, text };
+// everything else by the bytes of its text. The server's own order is that of numbers and UUIDs: it
+// need not sort where it has an index.
+enum class KeyOrder { number, uuid, text };
 
 struct KeyedRow {
   std::vector<std::string> key;  // the key's values as text, none of them NULL

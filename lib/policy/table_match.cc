@@ -40,6 +40,11 @@ bool is_key_of(const TableShape& table, std::vector<std::string> columns) {
   });
 }
 
+KeyOrder order_of(std::string_view then, std::string_view now) {
+  if (integer_width(then) > 0 && integer_width(now) > 0) return KeyOrder::number;
+  return then == "uuid" && now == "uuid" ? KeyOrder::uuid : KeyOrder::text;
+}
+
 void choose_key(TableMatch& match, const TableShape& then, const TableShape& now) {
   for (std::size_t i = 0; i < now.uniques.size(); ++i) {
     const std::vector<std::string> names = key_columns(now.uniques[i], now);
@@ -49,10 +54,7 @@ void choose_key(TableMatch& match, const TableShape& then, const TableShape& now
     if (names.empty() || !written || !is_key_of(then, names)) continue;
     match.key = i;
     for (const std::string& name : names)
-      match.key_order.push_back(integer_width(now.column(name)->type) > 0 &&
-                                        integer_width(then.column(name)->type) > 0
-                                    ? KeyOrder::number
-                                    : KeyOrder::text);
+      match.key_order.push_back(order_of(then.column(name)->type, now.column(name)->type));
     return;
   }
 }

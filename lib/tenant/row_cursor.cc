@@ -12,8 +12,8 @@ std::string cursor_query(const RowSelection& rows) {
   for (std::size_t i = 0; i < rows.key.size(); ++i) {
     const std::string name = quoted_name(rows.key[i]);
     list += list.empty() ? "" : ", ";
-    list += rows.order[i] == KeyOrder::number ? name
-                                              : name + "::pg_catalog.text COLLATE pg_catalog.\"C\"";
+    list += rows.order[i] != KeyOrder::text ? name
+                                            : name + "::pg_catalog.text COLLATE pg_catalog.\"C\"";
     order += fmt::format("{}{}", order.empty() ? " ORDER BY " : ", ", i + 1);
   }
   for (const std::string& column : rows.columns)

@@ -69,6 +69,19 @@ TEST_CASE("a key of several columns is the same in any order") {
   CHECK(match.key_order == std::vector{KeyOrder::text, KeyOrder::number});
 }
 
+TEST_CASE("a key is ordered by what it is in both") {
+  TableShape then = customers(), now = customers();
+  const auto order = [&](const std::string& before, const std::string& after) {
+    then.columns[0].type = before;
+    now.columns[0].type = after;
+    return match_table(then, &now).key_order.at(0);
+  };
+  CHECK(order("uuid", "uuid") == KeyOrder::uuid);
+  CHECK(order("smallint", "bigint") == KeyOrder::number);
+  CHECK(order("text", "text") == KeyOrder::text);
+  CHECK(order("numeric", "numeric") == KeyOrder::text);
+}
+
 TEST_CASE("what stands in the way of a table is said") {
   TableShape then = customers(), now = customers();
   const auto blocked = [&] { return match_table(then, &now).blocked; };

@@ -18,5 +18,6 @@ TEST_CASE("a cursor's query quotes names and lets the server sort") {
   CHECK(cursor_query(rows) ==
         "SELECT id, \"A b\"::pg_catalog.text COLLATE pg_catalog.\"C\", id, \"A b\", c "
         "FROM ONLY s.t WHERE id > 5 ORDER BY 1, 2");
+  CHECK(cursor_query({"t", {"u"}, {KeyOrder::uuid}, {"a"}, ""}) == "SELECT u, a FROM t ORDER BY 1");
   CHECK(cursor_query({"t", {}, {}, {"a"}, ""}) == "SELECT a FROM t");
 }

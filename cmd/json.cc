@@ -32,6 +32,8 @@ Json restored(const RestoreResult& result) {
   Json json = to_json(result.record);
   json["tables"] = result.tables;
   json["warnings"] = result.warnings;
+  json["left_out"] = text_or_null(result.coverage.left_out);
+  json["digests"] = result.coverage.digests;
   return json;
 }
 

@@ -28,7 +28,8 @@ std::string stored_json(const std::vector<StoredBackup>& results);
 std::string verify_json(const std::vector<VerifyResult>& results);
 // The backup with "tables".
 std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables);
-// The record of the restore with "tables" (how many) and "warnings".
+// The record of the restore with "tables" (how many), "warnings", "left_out" (what the backup was
+// made without) and "digests" (whether rows were compared by them).
 std::string restore_json(const RestoreResult& result);
 // restore_json with "old_database" (null: dropped) and "sessions_ended".
 std::string swap_json(const SwapResult& result);

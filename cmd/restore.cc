@@ -57,6 +57,14 @@ int run_restore(const RestoreOptions& given, Session& session) {
 
 }  // namespace
 
+std::string proof_text(const RestoreResult& result, Session& session) {
+  const Coverage& coverage = result.coverage;
+  if (!coverage.left_out.empty())
+    session.log().warning("the backup was made without " + coverage.left_out);
+  return coverage.digests ? "every one as in the backup"
+                          : "as many in each table as in the backup, which has no digests";
+}
+
 BackupRecord backup_to_restore(const RestoreOptions& options, Session& session) {
   return wanted_backup(session, {*options.id, {BackupType::full_database}, options.database, {}});
 }

@@ -7,6 +7,7 @@
 
 #include "catalog/records.h"
 #include "foreign_file.h"
+#include "recovery/restore.h"
 #include "session.h"
 
 namespace bkp {
@@ -31,6 +32,10 @@ RestoreOptions completed_by_asking(RestoreOptions options, Session& session);
 
 // The backup that the options (complete by now) mean.
 BackupRecord backup_to_restore(const RestoreOptions& options, Session& session);
+
+// How the rows of a restore were proved, for the line that reports it; what its backup leaves out
+// is told by the log.
+std::string proof_text(const RestoreResult& result, Session& session);
 
 // One a mode.
 int run_full_restore(const RestoreOptions& options, Session& session);

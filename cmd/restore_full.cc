@@ -15,15 +15,16 @@ int run_full_restore(const RestoreOptions& options, Session& session) {
       restore(context, {backup, *options.into, options.jobs, options.reason});
   session.set_summary(backup.id + " into '" + *options.into + "'");
   for (const std::string& warning : result.warnings) session.log().warning(warning);
+  const std::string proof = proof_text(result, session);
   Output& output = session.output();
   if (output.json()) {
     output.document(restore_json(result));
     return 0;
   }
   output.line(fmt::format(
-      "restored {} into '{}': {} tables, {} rows, {}, every one as in the backup, from {}, in {}",
+      "restored {} into '{}': {} tables, {} rows, {}, {}, from {}, in {}",
       printable(backup_title(backup)), printable(*options.into), result.tables, result.record.rows,
-      format_size(result.record.bytes), result.record.source_storage,
+      format_size(result.record.bytes), printable(proof), result.record.source_storage,
       format_duration(std::chrono::duration<double>(result.record.duration_seconds))));
   return 0;
 }

@@ -18,10 +18,10 @@ PartialPattern wanted_part(const RestoreOptions& options) {
 }
 
 // What was proved, and how.
-std::string proof(const PartialResult& result) {
+std::string proof(const PartialResult& result, const std::string& compared) {
   if (result.restored.tables == 0) return "no rows";
   if (result.counted.empty())
-    return fmt::format("{} rows, every one as in the backup", result.restored.record.rows);
+    return fmt::format("{} rows, {}", result.restored.record.rows, compared);
   return fmt::format("{} rows ({} of the tables proved by their number of rows alone: {})",
                      result.restored.record.rows, result.counted.size(),
                      fmt::join(result.counted, ", "));
@@ -36,6 +36,7 @@ int run_partial_restore(const RestoreOptions& options, Session& session) {
       restore_partial(context, {{backup, *options.into, {}, options.reason}, wanted_part(options)});
   session.set_summary("a part of " + backup.id + " into '" + *options.into + "'");
   for (const std::string& warning : result.restored.warnings) session.log().warning(warning);
+  const std::string compared = proof_text(result.restored, session);
   Output& output = session.output();
   if (output.json()) {
     output.document(partial_json(result));
@@ -46,7 +47,7 @@ int run_partial_restore(const RestoreOptions& options, Session& session) {
       fmt::format("restored {} objects of {} into {} '{}': {} tables with {}, from {}, in {}",
                   result.objects, printable(backup_title(backup)),
                   result.created ? "the new database" : "database", printable(*options.into),
-                  result.restored.tables, printable(proof(result)), record.source_storage,
+                  result.restored.tables, printable(proof(result, compared)), record.source_storage,
                   format_duration(std::chrono::duration<double>(record.duration_seconds))));
   return 0;
 }

@@ -38,13 +38,14 @@ int print_plan(const SwapPlan& plan, const RestoreOptions& options, Output& outp
   return 0;
 }
 
-void print_result(const SwapResult& result, const BackupRecord& backup, Output& output) {
+void print_result(const SwapResult& result, const BackupRecord& backup, const std::string& proof,
+                  Output& output) {
   const RestoreRecord& record = result.restored.record;
-  output.line(fmt::format(
-      "swapped in {} as '{}': {} tables, {} rows, {}, every one as in the backup, from {}, in {}",
-      printable(backup_title(backup)), printable(record.target), result.restored.tables,
-      record.rows, format_size(record.bytes), record.source_storage,
-      format_duration(std::chrono::duration<double>(record.duration_seconds))));
+  output.line(fmt::format("swapped in {} as '{}': {} tables, {} rows, {}, {}, from {}, in {}",
+                          printable(backup_title(backup)), printable(record.target),
+                          result.restored.tables, record.rows, format_size(record.bytes),
+                          printable(proof), record.source_storage,
+                          format_duration(std::chrono::duration<double>(record.duration_seconds))));
   if (!result.old_database.empty())
     output.line(fmt::format("the old database is '{}', with what was written since the backup",
                             printable(result.old_database)));
@@ -62,10 +63,11 @@ int run_swap(const RestoreOptions& options, Session& session) {
   const SwapResult result = swap(context, request);
   session.set_summary(fmt::format("{} in the place of '{}'", backup.id, *options.into));
   for (const std::string& warning : result.restored.warnings) session.log().warning(warning);
+  const std::string proof = proof_text(result.restored, session);
   if (session.output().json())
     session.output().document(swap_json(result));
   else
-    print_result(result, backup, session.output());
+    print_result(result, backup, proof, session.output());
   const bool undone = options.drop_old && !result.old_database.empty();
   return undone ? static_cast<int>(ErrorCode::partial) : 0;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "backup/coverage.h"
 #include "base/error.h"
 #include "pg/archive_reader.h"
 #include "pg/connection.h"
@@ -61,6 +62,7 @@ struct DumpSource::State {
   State(const Config& config, const std::string& database)
       : conninfo(with_keyword(config.conninfo, "dbname", database)), connection(conninfo) {}
 
+  const Config* settings = nullptr;
   std::string conninfo;
   PgConnection connection;
   std::optional<ExportedSnapshot> snapshot;
@@ -75,6 +77,7 @@ struct DumpSource::State {
 
 DumpSource::DumpSource(const Context& context, const std::string& database)
     : state_(std::make_unique<State>(context.config, database)) {
+  state_->settings = &context.config;
   State& state = *state_;
   refuse_partial_view(state.connection, context.config);
   const std::filesystem::path tools = find_tools(state.connection.major(), context.config.bin_dir);
@@ -118,6 +121,7 @@ void DumpSource::describe(Manifest& manifest) const {
     entry.at_least = state.configuration_tables.contains(qualified_name(table.schema, table.name));
     manifest.tables.push_back(std::move(entry));
   }
+  record_coverage(*state.settings, manifest);
   manifest.large_objects = contents.large_objects.count;
   manifest.large_object_bytes = contents.large_objects.bytes;
   if (state.digests && contents.large_objects.count > 0)

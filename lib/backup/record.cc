@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "backup/coverage.h"
+
 namespace bkp {
 namespace {
 
@@ -22,7 +24,10 @@ std::string metadata_of(const Manifest& manifest) {
   json["tables"] = manifest.tables.size();
   json["rows"] = rows;
   json["large_objects"] = manifest.large_objects;
-  return json.dump();
+  const Coverage coverage = coverage_of(manifest);
+  if (!coverage.left_out.empty()) json["left_out"] = coverage.left_out;
+  if (!coverage.digests) json["digests"] = false;
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ void carry_out(Context& context, const RestoreRequest& request, RestoreResult& r
   check_interrupt();
   built.database->rename_to(request.into);
   result.tables = built.tables;
+  result.coverage = coverage_of(plan.manifest);
   result.warnings = std::move(built.warnings);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backup/context.h"
+#include "backup/coverage.h"
 
 namespace bkp {
 
@@ -21,6 +22,7 @@ struct RestoreResult {
   RestoreRecord record;  // as the catalog has it
   std::uint64_t tables = 0;
   std::vector<std::string> warnings;  // copies found bad on the way
+  Coverage coverage;                  // what the backup leaves out, and how it was compared
 };
 
 // Builds the database under a scratch name, restores into it, compares rows and digests of every

@@ -105,6 +105,7 @@ void carry_out(Context& context, const PartialRequest& request, PartialResult& r
     apply_properties(server, name, plan.properties);
     scratch.rename_to(into);
   }
+  result.restored.coverage = coverage_of(plan.manifest);
   record.details = details_of(request, result);
 }
 

@@ -61,6 +61,7 @@ void carry_out(Context& context, const SwapRequest& request, SwapResult& result,
   built.database->give_away();
   result.old_database = plan.old_database;
   result.restored.tables = built.tables;
+  result.restored.coverage = coverage_of(plan.build.manifest);
   result.restored.warnings = std::move(built.warnings);
   if (request.old == OldDatabase::drop) drop_old(server, result);
   record.details = details_of(result);

@@ -186,6 +186,23 @@ class Partial(Story):
                 self.assertEqual(self.postgres.schema_of('target'), before)
                 self.assert_nothing_done()
 
+    def test_what_was_left_out_is_told(self):
+        """a backup records what it leaves out and whether it has digests; restores say so"""
+        self.bkp.edit(r'^#? ?exclude_tables = .*', 'exclude_tables = ["app.amo*"]')
+        self.bkp.edit(r'^#? ?exclude_table_data = .*', 'exclude_table_data = ["events*"]')
+        self.bkp.edit(r'^#? ?digests = .*', 'digests = false')
+        self.bkp.ok('dump')
+        left_out = 'tables app.amo*; rows of tables events*'
+        self.assertIn(left_out, self.bkp.ok('show', 'latest').out)
+        result = self.bkp.ok('restore', 'latest', '--into', 'target')
+        self.assertIn('without ' + left_out, result.err)
+        self.assertIn('which has no digests', result.out)
+        self.assertNotIn('every one as in the backup', result.out)
+        self.dropped_afterwards('again')
+        told = self.restore('--tables', 'app.customers', '--json', into='again').json
+        self.assertEqual((told['left_out'], told['digests'], told['counted']),
+                         (left_out, False, ['app.customers']))
+
     def test_one_transaction(self):
         """an error at the very end leaves the database as it was"""
         self.create_target('CREATE SCHEMA app; CREATE FUNCTION app.veto() RETURNS event_trigger'

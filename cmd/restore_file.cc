@@ -30,7 +30,7 @@ int run_file_restore(const RestoreOptions& options, Session& session) {
       "that "
       "all of it was restored without an error");
   if (session.output().json())
-    session.output().document(restore_json({record, 0, {}}));
+    session.output().document(restore_json({record, 0, {}, {{}, false}}));
   else
     session.output().line(
         fmt::format("restored '{}' into '{}': {}, in {}", path, printable(*options.into),

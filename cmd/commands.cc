@@ -13,7 +13,8 @@ namespace {
 constexpr Command kCommands[] = {
     {"init", "Setup", nullptr, "write a configuration, a key, a catalog, and mark every storage",
      "bkp init\n"
-     "bkp init --cluster shop --conninfo 'dbname=shop user=bkp' --local /var/backups/shop --yes",
+     "bkp init --cluster shop --conninfo 'dbname=shop user=bkp' --local /var/backups/shop --yes\n"
+     "bkp init --adopt --local /mnt/disk/shop --key-file /etc/bkp/keys.toml",
      declare_init, Effect::sets_up},
     {"doctor", "Setup", nullptr, "check everything that a backup or a restore will need",
      "bkp doctor\n"
@@ -30,6 +31,10 @@ constexpr Command kCommands[] = {
      "bkp dump --db shop --note 'before the 4.2 migration'\n"
      "bkp --wait 30m dump --all",
      declare_dump, Effect::changes, "BACKUP_FAILURE"},
+    {"status", "Look", nullptr, "show last good backups, storages, alerts and the key at a glance",
+     "bkp status\n"
+     "bkp status --json | jq -r '.storages[] | select(.error != null) | .name'",
+     declare_status},
     {"list", "Look", nullptr, "list backups",
      "bkp list\n"
      "bkp list --type FULL_DATABASE --status VERIFIED --since '2026-11-01 00:00 Europe/Berlin'\n"
@@ -58,6 +63,22 @@ constexpr Command kCommands[] = {
      "bkp verify latest --deep\n"
      "bkp verify --all --storage b2 --depth stat",
      declare_verify, Effect::changes, "VERIFY_FAILURE"},
+    {"rm", "Keep", "cleanup", "remove backups, or their copies in some storages, on purpose",
+     "bkp rm 1a2b3c4d --dry-run\n"
+     "bkp rm 1a2b3c4d --storage local\n"
+     "bkp rm 1a2b3c4d 5e6f7a8b --yes",
+     declare_rm, Effect::changes},
+    {"hold", "Keep", nullptr, "hold backups: nothing may remove them",
+     "bkp hold 1a2b3c4d --reason 'ticket 4711'\n"
+     "bkp hold latest --db shop",
+     declare_hold, Effect::changes},
+    {"release", "Keep", nullptr, "let held backups be removed again", "bkp release 1a2b3c4d",
+     declare_release, Effect::changes},
+    {"catalog", "Keep", nullptr, "build the catalog anew from the storages, or update its schema",
+     "bkp catalog rebuild\n"
+     "bkp catalog rebuild --from r2\n"
+     "bkp catalog migrate",
+     declare_catalog, Effect::sets_up},
 };
 
 }  // namespace

@@ -18,6 +18,10 @@ struct GlobalOptions;
 Run declare_command(const Command& command, CLI::App& app, GlobalOptions& globals);
 
 // One a command; each in <command>.cc.
+Run declare_hold(CLI::App& app);
+Run declare_release(CLI::App& app);
+Run declare_rm(CLI::App& app);
+Run declare_status(CLI::App& app);
 Run declare_init(CLI::App& app);
 Run declare_doctor(CLI::App& app);
 Run declare_key(CLI::App& app);
@@ -25,6 +29,7 @@ Run declare_dump(CLI::App& app);
 Run declare_list(CLI::App& app);
 Run declare_show(CLI::App& app);
 Run declare_cat(CLI::App& app);
+Run declare_catalog(CLI::App& app);
 Run declare_verify(CLI::App& app);
 Run declare_restore(CLI::App& app);
 

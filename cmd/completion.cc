@@ -32,7 +32,7 @@ std::vector<BackupRecord> known_backups(const Config& config) {
   if (config.catalog_url.starts_with(kSqlite) &&
       !std::filesystem::exists(config.catalog_url.substr(kSqlite.size())))
     return {};
-  return Catalog(open_sql_database(config.catalog_url)).backups({});
+  return open_catalog(config.catalog_url, SqlAccess::read, config.cluster).backups({});
 }
 
 Candidates backup_ids(const Config& config) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "backup/adopt.h"
+
 namespace bkp {
 std::string_view outcome_name(SetupStep::Outcome outcome) {
   switch (outcome) {
@@ -37,6 +39,8 @@ Colour state_colour(CopyState state) {
     case CopyState::good:
       return Colour::good;
     case CopyState::writing:
+    case CopyState::deleting:
+    case CopyState::absent:
       return Colour::warn;
     case CopyState::deleted:
       return Colour::faint;
@@ -57,6 +61,7 @@ std::string copies_text(const BackupRecord& backup) {
     if (copy.state == CopyState::deleted) continue;
     if (!text.empty()) text += ' ';
     if (copy.state == CopyState::writing) text += '~';
+    if (copy.state == CopyState::deleting) text += '-';
     if (state_colour(copy.state) == Colour::bad) text += '!';
     text += copy.storage;
   }
@@ -69,8 +74,41 @@ std::string backup_title(const BackupRecord& backup) {
          format_local(backup.created_at);
 }
 
-BackupRecord wanted_backup(Session& session, const Selection& wanted) {
+namespace {
+
+// Another host may have made it, or this catalog may have lost it: the storages know.
+BackupRecord select_in_storages(Session& session, const Selection& wanted) {
+  session.catalog(SqlAccess::write);
+  Context context = session.context();
+  AdoptRequest request;
+  request.wanted = [&wanted](const std::string& stem) { return may_mean(wanted.which, stem); };
+  const AdoptResult result = adopt_backups(context, request);
+  for (const std::string& problem : result.problems) session.log().warning(problem);
   BackupRecord backup = select_backup(session.catalog(), wanted);
+  session.log().info("found in the storages, now in the catalog: " + backup_title(backup));
+  return backup;
+}
+
+// Short beginnings could mean anything: they are not looked for.
+bool can_be_in_storages(const std::string& which) {
+  return which.size() >= 8 &&
+         (which.find('.') != std::string::npos ||
+          which.find_first_not_of("0123456789abcdefABCDEF-") == std::string::npos);
+}
+
+BackupRecord select_anywhere(Session& session, const Selection& wanted) {
+  try {
+    return select_backup(session.catalog(), wanted);
+  } catch (const NoSuchBackup&) {
+    if (!can_be_in_storages(wanted.which)) throw;
+  }
+  return select_in_storages(session, wanted);
+}
+
+}  // namespace
+
+BackupRecord wanted_backup(Session& session, const Selection& wanted) {
+  BackupRecord backup = select_anywhere(session, wanted);
   if (wanted.which == "latest") session.log().info("latest is " + backup_title(backup));
   return backup;
 }

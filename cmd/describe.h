@@ -22,13 +22,15 @@ Colour status_colour(BackupStatus status);
 Colour state_colour(CopyState state);
 
 // "local r2 !b2": a storage whose copy is missing, damaged or failed has a '!', one that is being
-// written a '~'; deleted copies are left out. In the order of names.
+// written a '~', one whose removal is not done a '-'; deleted copies are left out. In the order of
+// names.
 std::string copies_text(const BackupRecord& backup);
 
 // "1a2b3c4d FULL_DATABASE of 'shop', 2026-11-20T03:00:00+01:00"
 std::string backup_title(const BackupRecord& backup);
 
-// "latest" is told by the log: which backup it was.
+// "latest" is told by the log: which backup it was. An ID that the catalog does not know is looked
+// for in the storages, and what is found there taken into the catalog.
 BackupRecord wanted_backup(Session& session, const Selection& wanted);
 
 }  // namespace bkp

@@ -8,7 +8,9 @@
 #include "base/fd.h"
 #include "commands.h"
 #include "config/template.h"
+#include "crypto/key.h"
 #include "describe.h"
+#include "init_adopt.h"
 #include "json.h"
 #include "options.h"
 #include "pg/connection.h"
@@ -25,9 +27,11 @@ namespace fs = std::filesystem;
 using Outcome = SetupStep::Outcome;
 
 struct InitOptions {
+  AdoptOptions adopt;
   std::optional<std::string> cluster, conninfo, local, catalog, key_file, kit;
   std::string user = "postgres";
   bool yes = false;
+  bool new_cluster = false;
 };
 
 constexpr const char* kSystemConfig = "/etc/bkp/bkp.toml";
@@ -66,7 +70,7 @@ void prepare_as_root(const InitAnswers& answers, const fs::path& config_file,
   if (!is_root()) return;
   make_directory_of(config_file.parent_path(), options.user, 0750);
   make_directory_of(answers.key_file.parent_path(), options.user, 0750);
-  make_directory_of(answers.local, options.user, 0700);
+  if (answers.storages.empty()) make_directory_of(answers.local, options.user, 0700);
   constexpr std::string_view kSqlite = "sqlite:";
   if (answers.catalog_url.starts_with(kSqlite))
     make_directory_of(fs::path(answers.catalog_url.substr(kSqlite.size())).parent_path(),
@@ -165,13 +169,59 @@ std::vector<SetupStep> make_configuration(const InitOptions& options, Session& s
   return steps;
 }
 
+// The same for a host that has one storage and the key file.
+std::vector<SetupStep> adopt_configuration(const InitOptions& options, Session& session) {
+  const fs::path& config_file = session.config_file();
+  std::error_code ignored;
+  if (fs::exists(config_file, ignored))
+    throw Error(ErrorCode::usage,
+                "there is a configuration already: '" + config_file.string() + "'",
+                "'bkp catalog rebuild' fills its catalog from its storages");
+  if (!options.key_file)
+    throw Error(ErrorCode::usage, "'bkp init --adopt' needs --key-file",
+                "the recovery kit has it: put it into a file of mode 0600");
+  InitOptions known = options;  // what the storage tells is not asked
+  known.yes = true;
+  if (!known.cluster) known.cluster = "adopted";
+  if (!known.conninfo) known.conninfo = "host=/var/run/postgresql dbname=postgres";
+  if (!known.local) known.local = "/";
+  InitAnswers answers = answers_of(known, config_file);
+  answers.storages = {given_storage(options.adopt, options.local)};
+  prepare_as_root(answers, config_file, options);
+  std::vector<SetupStep> steps;
+  steps.push_back(write_once("secrets file", answers.env_file, kSecretsHead, 0600));
+  try {
+    const Config probe =
+        parse_config(configuration_template(answers), config_file, 0640, Secrets::required);
+    complete_answers(answers, probe, load_key_file(answers.key_file), options.cluster,
+                     options.conninfo.has_value());
+    const std::string secrets = read_file(answers.env_file);
+    const std::string more = secrets_for_file(answers.storages.front(), secrets);
+    if (!more.empty()) write_file_atomically(answers.env_file, secrets + more, 0600);
+    steps.push_back(
+        write_once("configuration", config_file, configuration_template(answers), 0640));
+    session.config();
+  } catch (...) {
+    fs::remove(config_file, ignored);
+    if (steps.front().outcome == Outcome::made) fs::remove(answers.env_file, ignored);
+    throw;
+  }
+  return steps;
+}
+
 int run_init(const InitOptions& options, Session& session) {
-  const std::vector<SetupStep> steps = make_configuration(options, session);
+  if (!options.adopt.adopt && options.adopt.any())
+    throw Error(ErrorCode::usage, "'--bucket' and what leads to it go with '--adopt' only",
+                "a new cluster's buckets are sections of the configuration");
+  const bool adopting = options.adopt.adopt;
+  const std::vector<SetupStep> steps =
+      adopting ? adopt_configuration(options, session) : make_configuration(options, session);
   const Config& config = session.config();
   const Server server = ask_server(config, session.log());
-  SetupResult result = set_up(config, session.clock(), server.system_identifier, session.host());
+  SetupResult result = set_up(config, session.clock(), server.system_identifier, session.host(),
+                              options.new_cluster ? Identity::may_be_new : Identity::existing);
   result.steps.insert(result.steps.begin(), steps.begin(), steps.end());
-  if (result.found_backups) result.steps.push_back(adopt(session));
+  if (result.found_backups || adopting) result.steps.push_back(adopt(session));
   result.steps.push_back(write_kit(config, result, server.text, options, session));
   return print(result, session);
 }
@@ -191,6 +241,9 @@ Run declare_init(CLI::App& app) {
            "where to write it; else beside the configuration");
   add_text(app, "--user", options->user, "USER",
            "as root: the user that owns the cluster; else postgres");
+  declare_adopt(app, options->adopt);
+  app.add_flag("--new-cluster", options->new_cluster,
+               "this cluster is new: do not wait for storages that do not answer");
   app.add_flag("--yes", options->yes, "ask nothing");
   return [options](Session& session) { return run_init(*options, session); };
 }

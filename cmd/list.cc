@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "backup/adopt.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "commands.h"
@@ -19,6 +20,7 @@ struct ListOptions {
   BackupFilter filter;
   std::optional<unsigned> limit;
   bool all = false;
+  bool refresh = false;
   bool reverse = false;
 };
 
@@ -50,9 +52,20 @@ std::vector<Cell> row_of(const BackupRecord& backup) {
           {backup.status == BackupStatus::failed ? backup.error : backup.note, Colour::faint}};
 }
 
+// What other hosts made, and what a lost catalog knew: told by the storages.
+void refresh(Session& session) {
+  session.catalog(SqlAccess::write);
+  Context context = session.context();
+  const AdoptResult result = adopt_backups(context);
+  for (const std::string& problem : result.problems) session.log().warning(problem);
+  if (result.adopted > 0)
+    session.log().info(fmt::format("{} backups were new to the catalog", result.adopted));
+}
+
 int run_list(const ListOptions& options, Session& session) {
   if (options.filter.storage)
     session.config(Secrets::optional).storage(*options.filter.storage);  // known, or usage
+  if (options.refresh) refresh(session);
   const std::vector<BackupRecord> backups = session.catalog().backups(filter_of(options));
   if (session.output().json()) {
     session.output().document(backups_json(backups));
@@ -92,6 +105,7 @@ Run declare_list(CLI::App& app) {
   app.add_flag("--reverse", options->reverse, "the other way round");
   add_count(app, "--limit", options->limit, "at most so many");
   app.add_flag("--all", options->all, "deleted ones too");
+  app.add_flag("--refresh", options->refresh, "look into the storages for others first");
   return [options](Session& session) { return run_list(*options, session); };
 }
 

@@ -87,6 +87,7 @@ struct Session::State {
   Secrets secrets = Secrets::optional;
   std::vector<Lock> locks;
   std::unique_ptr<Catalog> catalog;
+  bool writable = false;  // the catalog
   std::unique_ptr<WorkerPool> pool;
   std::unique_ptr<Repository> repository;
 
@@ -167,13 +168,31 @@ const Config& Session::config(Secrets secrets) {
 }
 
 Catalog& Session::catalog() {
-  if (state_->catalog) return *state_->catalog;
+  const bool reads = state_->start.command.effect == Effect::reads;
+  return catalog(reads && !state_->writable ? SqlAccess::read : SqlAccess::write);
+}
+
+bool Session::has_catalog() {
   const std::string& url = config(Secrets::optional).catalog_url;
   constexpr std::string_view kSqlite = "sqlite:";
-  if (url.starts_with(kSqlite) && !std::filesystem::exists(url.substr(kSqlite.size())))
-    throw Error(ErrorCode::usage, "there is no catalog at '" + url.substr(kSqlite.size()) + "'",
+  return !url.starts_with(kSqlite) || std::filesystem::exists(url.substr(kSqlite.size()));
+}
+
+Catalog& Session::catalog(SqlAccess access) {
+  const bool enough = access == SqlAccess::read || state_->writable;
+  if (state_->catalog && enough) return *state_->catalog;
+  const Config& settings = config(Secrets::optional);
+  if (!has_catalog())
+    throw Error(ErrorCode::usage,
+                "there is no catalog at '" +
+                    settings.catalog_url.substr(settings.catalog_url.find(':') + 1) + "'",
                 "'bkp init' creates it");
-  state_->catalog = std::make_unique<Catalog>(open_sql_database(url));
+  Catalog opened = open_catalog(settings.catalog_url, access, settings.cluster);
+  if (state_->catalog)
+    *state_->catalog = std::move(opened);  // who refers to it goes on with this one
+  else
+    state_->catalog = std::make_unique<Catalog>(std::move(opened));
+  state_->writable = access == SqlAccess::write;
   return *state_->catalog;
 }
 

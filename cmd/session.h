@@ -40,8 +40,11 @@ class Session {
   const std::filesystem::path& config_file() const;
   // With all secrets, or (for commands that only look) with those that can be had.
   const Config& config(Secrets secrets = Secrets::required);
-  // Throws Error(usage) when there is none yet.
+  // This cluster's part of it. Throws Error(usage) when there is none yet. A command that only
+  // looks gets it for looking, unless it asks to write: for what it met on its way.
   Catalog& catalog();
+  Catalog& catalog(SqlAccess access);
+  bool has_catalog();
   Repository& repository();
   WorkerPool& pool();
   const Clock& clock() const;

@@ -53,7 +53,7 @@ std::vector<BackupRecord> chosen(const VerifyOptions& options, Session& session)
     throw Error(ErrorCode::usage, "'--all' and '--sample' exclude each other");
   std::vector<BackupRecord> backups;
   for (const std::string& id : options.ids)
-    backups.push_back(select_backup(session.catalog(), {id, {}, options.database, {}}));
+    backups.push_back(wanted_backup(session, {id, {}, options.database, {}}));
   if (!options.ids.empty()) return backups;
   BackupFilter filter;
   filter.database = options.database;

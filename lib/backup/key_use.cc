@@ -74,6 +74,7 @@ class Search {
           break;
         case ObjectRole::data:
           break;
+        case ObjectRole::hold:  // holds, whether its key is here or not
         case ObjectRole::foreign:
           if (object.name != cluster_file_name(cluster)) look_at_header(storage, object);
       }

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "backup/coverage.h"
+#include "repo/layout.h"
 
 namespace bkp {
 namespace {
@@ -58,6 +59,26 @@ BackupRecord record_of(const Manifest& manifest) {
   record.note = manifest.note;
   record.metadata = metadata_of(manifest);
   return record;
+}
+
+std::string stem_of(const BackupRecord& backup) {
+  for (const CopyRecord& copy : backup.copies)
+    if (const std::string stem = stem_of(copy.path); !stem.empty()) return stem;
+  const std::optional<Uuid> id = Uuid::parse(backup.id);
+  return id ? backup_stem(backup.cluster, backup.type, backup.created_at, *id) : std::string();
+}
+
+void describe_hold(BackupRecord& backup, const std::optional<Hold>& hold) {
+  auto json = nlohmann::ordered_json::parse(backup.metadata, nullptr, false);
+  if (!json.is_object()) json = nlohmann::ordered_json::object();
+  for (const char* name : {"hold_reason", "held_by", "held_since"}) json.erase(name);
+  backup.held = hold.has_value();
+  if (hold) {
+    json["hold_reason"] = hold->reason;
+    json["held_by"] = hold->actor + " on " + hold->host;
+    json["held_since"] = format_utc(hold->since);
+  }
+  backup.metadata = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace bkp

@@ -42,7 +42,14 @@ BackupRecord select_latest(const Catalog& catalog, const Selection& selection) {
 }  // namespace
 
 bool is_whole(const BackupRecord& backup) {
-  return backup.status == BackupStatus::completed || backup.status == BackupStatus::verified;
+  const bool complete =
+      backup.status == BackupStatus::completed || backup.status == BackupStatus::verified;
+  // One whose removal was begun everywhere is none, even while it is not done.
+  return complete &&
+         (backup.copies.empty() ||
+          std::any_of(backup.copies.begin(), backup.copies.end(), [](const CopyRecord& copy) {
+            return copy.state != CopyState::deleting && copy.state != CopyState::deleted;
+          }));
 }
 
 BackupRecord select_backup(const Catalog& catalog, const Selection& selection) {

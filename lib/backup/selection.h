@@ -22,7 +22,7 @@ struct Selection {
 // command does not take.
 BackupRecord select_backup(const Catalog& catalog, const Selection& selection);
 
-// True for a backup that can be restored: COMPLETED or VERIFIED.
+// True for a backup that can be restored: COMPLETED or VERIFIED, and not being removed.
 bool is_whole(const BackupRecord& backup);
 
 }  // namespace bkp

@@ -95,7 +95,7 @@ void refuse_unmounted(const Config& config, const std::vector<Found>& all) {
   if (!config.catalog_url.starts_with(kSqlite) ||
       !is_there(config.catalog_url.substr(kSqlite.size())))
     return;
-  const Catalog catalog(open_sql_database(config.catalog_url));
+  const Catalog catalog = open_catalog(config.catalog_url, SqlAccess::read, config.cluster);
   for (const Found& found : all) {
     if (found.file || found.failure) continue;
     BackupFilter filter;
@@ -110,6 +110,19 @@ void refuse_unmounted(const Config& config, const std::vector<Found>& all) {
                       "', but the catalog knows backups in it: is the disk mounted?",
                   "mount it; for a new, empty place give the storage a new name");
   }
+}
+
+void refuse_unknown_identity(const Config& config, const std::vector<Found>& all) {
+  for (const Found& found : all)
+    if (found.file) return;
+  for (const Found& found : all)
+    if (found.failure)
+      throw Error(ErrorCode::usage,
+                  "storage '" + found.config.name +
+                      "' did not answer, and no other knows cluster '" + config.cluster +
+                      "': " + found.failure->message(),
+                  "it may hold this cluster already: run again when it answers; for a cluster that "
+                  "is new: bkp init --new-cluster");
 }
 
 Step make_key_file(const Config& config, TimePoint now) {
@@ -180,12 +193,13 @@ ClusterFile mark_of(const Config& config, const std::vector<Found>& all,
 }  // namespace
 
 SetupResult set_up(const Config& config, const Clock& clock, const std::string& system_identifier,
-                   const std::string& host) {
+                   const std::string& host, Identity identity) {
   std::vector<Found> all;
   for (const StorageConfig& storage : config.storages) all.push_back(look_at(config, storage));
   refuse_two_clusters(config, all);
   refuse_unopenable(config, all);
   refuse_unmounted(config, all);
+  if (identity == Identity::existing) refuse_unknown_identity(config, all);
 
   const ClusterFile file = mark_of(config, all, system_identifier, host);
   SetupResult result;

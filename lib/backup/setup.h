@@ -32,7 +32,10 @@ struct SetupResult {
 // when a storage holds this name's backups and the key file that opens them is not here, and when
 // the catalog knows copies in a storage that has lost its mark (a disk that is not mounted).
 // `system_identifier`: the server's, or empty; `host`: put on record as one that writes.
+// With Identity::existing it is refused too when no storage has a mark and one did not answer: that
+// one may have it, and a second identity would split the cluster.
+enum class Identity { existing, may_be_new };
 SetupResult set_up(const Config& config, const Clock& clock, const std::string& system_identifier,
-                   const std::string& host);
+                   const std::string& host, Identity identity = Identity::existing);
 
 }  // namespace bkp

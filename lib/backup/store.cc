@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "backup/record.h"
 #include "backup/selection.h"
@@ -13,6 +12,7 @@
 #include "base/interrupt.h"
 #include "repo/heartbeat.h"
 #include "repo/layout.h"
+#include "repo/storage_definitions.h"
 
 namespace bkp {
 namespace {
@@ -56,25 +56,6 @@ std::optional<std::uint64_t> expected_size(const Catalog& catalog, const BackupR
   for (const BackupRecord& backup : catalog.backups(filter))
     if (backup.plain_size_bytes > 0) return backup.plain_size_bytes;
   return std::nullopt;
-}
-
-std::string storage_definitions(const Config& config) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const StorageConfig& storage : config.storages) {
-    nlohmann::ordered_json entry;
-    entry["name"] = storage.name;
-    entry["type"] = storage.type == StorageType::local ? "local" : "s3";
-    if (storage.type == StorageType::local) {
-      entry["path"] = storage.path.string();
-    } else {
-      entry["endpoint"] = storage.endpoint;
-      entry["region"] = storage.region;
-      entry["bucket"] = storage.bucket;
-      entry["prefix"] = storage.prefix;
-    }
-    list.push_back(std::move(entry));
-  }
-  return list.dump();
 }
 
 AlertRecord alert_of(const Context& context, const BackupRecord& backup, std::string type,
@@ -126,7 +107,7 @@ Manifest begin_manifest(const Context& context, const BackupSubject& subject,
   manifest.created_by = backup.created_by;
   manifest.host = backup.host;
   manifest.job_id = backup.job_id;
-  manifest.storages = storage_definitions(context.config);
+  manifest.storages = encode_storages(context.config.storages);
   return manifest;
 }
 

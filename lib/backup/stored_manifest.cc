@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
+#include "backup/record.h"
+#include "backup/selection.h"
 #include "base/error.h"
-#include "repo/layout.h"
 
 namespace bkp {
 
@@ -22,9 +23,7 @@ std::vector<std::string> read_order(const Context& context, const std::vector<Co
 
 Manifest fetch_manifest(const Context& context, const BackupRecord& backup,
                         std::vector<CopyCheck>& bad) {
-  std::string stem;
-  for (const CopyRecord& copy : backup.copies)
-    if (!copy.path.empty()) stem = stem_of(copy.path);
+  const std::string stem = is_whole(backup) ? stem_of(backup) : std::string();
   if (stem.empty())
     throw Error(ErrorCode::usage, fmt::format("backup '{}' has no copy in any storage", backup.id),
                 "'bkp show " + backup.id.substr(0, 8) + "' tells what became of it");

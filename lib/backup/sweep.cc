@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backup/adopt.h"
 #include "backup/record.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -57,6 +58,14 @@ void sweep_storage(Context& context, const std::string& storage, BackupType type
       context.log.info(
           fmt::format("removed what an interrupted run left in '{}': {}", storage, run.stem));
   }
+  AdoptRequest request;
+  request.storages = {storage};
+  request.type = type;
+  const AdoptResult unknown = adopt_backups(context, request);
+  for (const std::string& problem : unknown.problems) context.log.warning(problem);
+  if (unknown.adopted > 0)
+    context.log.info(fmt::format("{} backups that the catalog did not know found in '{}'",
+                                 unknown.adopted, storage));
 }
 
 }  // namespace

@@ -19,12 +19,13 @@ struct VerifyRequest {
 struct VerifyResult {
   BackupRecord backup;            // as the catalog has it afterwards
   std::vector<CopyCheck> copies;  // in the storages' order
-  bool good() const;              // every copy that was looked at is good
+  bool good() const;              // every copy that is there is good
 };
 
 // Checks every copy, writes states, checked_at and verified_at to the catalog (VERIFIED when every
-// copy in every storage is good, back to COMPLETED when one is not) and raises or resolves the
-// INTEGRITY_FAILURE alert of the copy.
+// copy that was made and not removed is good, back to COMPLETED when one is not) and raises or
+// resolves the INTEGRITY_FAILURE alert of the copy. One that was never made in a storage is told as
+// absent there: that is no damage.
 std::vector<VerifyResult> verify(Context& context, const VerifyRequest& request);
 
 // The depth to which a storage's copies are checked after a backup; nullopt: not at all.
@@ -43,7 +44,8 @@ VerifyResult verify_backup(Context& context, BackupRecord backup, const Manifest
 std::vector<BackupRecord> sample_for_verify(std::vector<BackupRecord> backups, double percent,
                                             std::size_t limit);
 
-// 0; 4 when a copy is damaged or missing; 1 when a storage did not answer.
+// 0, also for copies in a storage that was added after the backup; 4 when a copy is damaged or
+// missing; 1 when a storage did not answer; 3 when a copy is absent that could not be written.
 int verify_exit_code(const std::vector<VerifyResult>& results);
 
 }  // namespace bkp

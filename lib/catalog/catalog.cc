@@ -7,12 +7,27 @@
 
 namespace bkp {
 
-Catalog::Catalog(std::unique_ptr<SqlDatabase> database) : database_(std::move(database)) {
+Catalog::Catalog(std::unique_ptr<SqlDatabase> database, std::string cluster)
+    : database_(std::move(database)), cluster_(std::move(cluster)) {
   migrate(*database_);
 }
 
 Catalog::~Catalog() = default;
 Catalog::Catalog(Catalog&&) noexcept = default;
+Catalog& Catalog::operator=(Catalog&&) noexcept = default;
+
+Catalog open_catalog(std::string_view url, SqlAccess access, std::string cluster) {
+  if (access == SqlAccess::read) {
+    auto database = open_sql_database(url, SqlAccess::read);
+    if (stored_version(*database) >= kCatalogVersion)
+      return Catalog(std::move(database), std::move(cluster));
+  }
+  return Catalog(open_sql_database(url, SqlAccess::write), std::move(cluster));
+}
+
+int catalog_version(std::string_view url) {
+  return stored_version(*open_sql_database(url, SqlAccess::read));
+}
 
 void Catalog::transaction(const std::function<void()>& work) { database_->transaction(work); }
 

@@ -13,15 +13,23 @@
 
 namespace bkp {
 
+// The catalog knows no backup by that name; a storage may.
+class NoSuchBackup : public Error {
+ public:
+  using Error::Error;
+};
+
 // Not thread-safe: one a thread. Several processes may use the same database at once. Everything
 // throws Error(failed).
 class Catalog {
  public:
   // Brings the schema to this program's version (migrations are numbered, each in a transaction);
-  // a database of a newer program is refused.
-  explicit Catalog(std::unique_ptr<SqlDatabase> database);
+  // a database of a newer program is refused. Several clusters may share a catalog: backups are
+  // found and listed of this `cluster` alone; empty: of all.
+  explicit Catalog(std::unique_ptr<SqlDatabase> database, std::string cluster = {});
   ~Catalog();
   Catalog(Catalog&&) noexcept;
+  Catalog& operator=(Catalog&&) noexcept;
 
   // Backups, with their copies. put_* inserts or replaces by id (copies: by id and storage; a copy
   // that the record does not name stays as it is, and its end is the state DELETED).
@@ -31,7 +39,7 @@ class Catalog {
   std::optional<BackupRecord> backup(std::string_view id) const;
   std::vector<BackupRecord> backups(const BackupFilter& filter) const;
   // By UUID, unambiguous prefix of one (4 characters or more), or file name; not DELETED ones
-  // unless the UUID is whole. Throws Error(usage) when none or several match, naming them.
+  // unless the UUID is whole. Throws NoSuchBackup, or Error(usage) naming them when several match.
   BackupRecord find_backup(std::string_view id_or_name) const;
 
   void put_restore(const RestoreRecord& restore);
@@ -54,6 +62,13 @@ class Catalog {
 
  private:
   std::unique_ptr<SqlDatabase> database_;
+  std::string cluster_;
 };
+
+// To look at the catalog of a URL, or to change it. One of an older bkp is brought up to date for
+// looking too.
+Catalog open_catalog(std::string_view url, SqlAccess access, std::string cluster = {});
+// The version of the schema that a database has; 0: none yet.
+int catalog_version(std::string_view url);
 
 }  // namespace bkp

@@ -17,7 +17,8 @@ namespace {
 // "WHERE … ORDER BY … LIMIT …" and the values of its parameters.
 class Clause {
  public:
-  explicit Clause(const BackupFilter& filter) {
+  Clause(const BackupFilter& filter, const std::string& cluster) {
+    if (!cluster.empty()) compare("cluster =", to_sql(cluster));
     if (filter.type) compare("type =", to_sql(to_text(*filter.type)));
     if (filter.status) compare("status =", to_sql(to_text(*filter.status)));
     if (filter.database) compare("database =", to_sql(*filter.database));
@@ -124,7 +125,7 @@ std::optional<BackupRecord> Catalog::backup(std::string_view id) const {
 }
 
 std::vector<BackupRecord> Catalog::backups(const BackupFilter& filter) const {
-  const Clause clause(filter);
+  const Clause clause(filter, cluster_);
   std::vector<BackupRecord> found;
   std::map<std::string, std::size_t> places;
   for (const SqlRow& row :
@@ -148,26 +149,26 @@ std::vector<BackupRecord> Catalog::backups(const BackupFilter& filter) const {
 BackupRecord Catalog::find_backup(std::string_view id_or_name) const {
   const std::string wanted = lower(id_or_name);
   if (Uuid::parse(wanted)) {
-    if (auto whole = backup(wanted)) return *whole;
+    if (auto whole = backup(wanted); whole && (cluster_.empty() || whole->cluster == cluster_))
+      return *whole;
   }
   const std::string name(id_or_name.substr(id_or_name.rfind('/') + 1));
-  const auto rows =
-      could_begin_uuid(wanted)
-          ? database_->query(select_from(kBackups) +
-                                 " WHERE substr(id, 1, $2) = $1 AND status <> 'DELETED'"
-                                 " ORDER BY created_at DESC LIMIT 6",
-                             std::array{to_sql(wanted), to_sql(std::uint64_t{wanted.size()})})
-          : database_->query(select_from(kBackups) +
-                                 " WHERE filename = $1 AND status <> 'DELETED'"
-                                 " ORDER BY created_at DESC LIMIT 6",
-                             std::array{to_sql(name)});
+  const bool by_id = could_begin_uuid(wanted);
+  const auto rows = database_->query(
+      fmt::format("{} WHERE {} AND status <> 'DELETED' AND ($3 = '' OR cluster = $3)"
+                  " ORDER BY created_at DESC LIMIT 6",
+                  select_from(kBackups),
+                  by_id ? "substr(id, 1, $2) = $1" : "filename = $1 AND $2 > 0"),
+      std::array{to_sql(by_id ? wanted : name), to_sql(std::uint64_t{wanted.size()}),
+                 to_sql(cluster_)});
   if (rows.size() > 1) throw several(id_or_name, rows);
   if (rows.size() == 1)
     if (auto one = backup(to_backup(rows.front()).id)) return *one;
-  throw Error(ErrorCode::usage,
-              "there is no backup '" + std::string(id_or_name) + "' in catalog " + describe(),
-              "write an ID or the first 4 or more of its characters, or a file name, as 'bkp list' "
-              "shows them");
+  throw NoSuchBackup(
+      ErrorCode::usage,
+      "there is no backup '" + std::string(id_or_name) + "' in catalog " + describe(),
+      "write an ID or the first 4 or more of its characters, or a file name, as 'bkp list' "
+      "shows them");
 }
 
 }  // namespace bkp

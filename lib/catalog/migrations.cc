@@ -107,14 +107,6 @@ constexpr std::string_view kVersion1[] = {
 // One step a version, from 1 on.
 constexpr std::span<const std::string_view> kMigrations[] = {kVersion1};
 
-int stored_version(SqlDatabase& database) {
-  if (!database.has_table("catalog_version")) return 0;
-  const auto rows = database.query("SELECT version FROM catalog_version", {});
-  if (rows.empty()) return 0;
-  const auto* version = std::get_if<std::int64_t>(&rows.front().front());
-  return version ? static_cast<int>(*version) : 0;
-}
-
 void refuse_newer(SqlDatabase& database, int version) {
   if (version <= kCatalogVersion) return;
   throw Error(ErrorCode::failed,
@@ -126,6 +118,14 @@ void refuse_newer(SqlDatabase& database, int version) {
 }  // namespace
 
 const int kCatalogVersion = static_cast<int>(std::size(kMigrations));
+
+int stored_version(SqlDatabase& database) {
+  if (!database.has_table("catalog_version")) return 0;
+  const auto rows = database.query("SELECT version FROM catalog_version", {});
+  if (rows.empty()) return 0;
+  const auto* version = std::get_if<std::int64_t>(&rows.front().front());
+  return version ? static_cast<int>(*version) : 0;
+}
 
 void migrate(SqlDatabase& database) {
   const int before = stored_version(database);

@@ -22,12 +22,14 @@ constexpr Names<BackupStatus, 6> kBackupStatuses{{{BackupStatus::pending, "PENDI
                                                   {BackupStatus::verified, "VERIFIED"},
                                                   {BackupStatus::failed, "FAILED"},
                                                   {BackupStatus::deleted, "DELETED"}}};
-constexpr Names<CopyState, 6> kCopyStates{{{CopyState::writing, "WRITING"},
+constexpr Names<CopyState, 8> kCopyStates{{{CopyState::writing, "WRITING"},
                                            {CopyState::good, "GOOD"},
                                            {CopyState::missing, "MISSING"},
                                            {CopyState::damaged, "DAMAGED"},
                                            {CopyState::failed, "FAILED"},
-                                           {CopyState::deleted, "DELETED"}}};
+                                           {CopyState::deleting, "DELETING"},
+                                           {CopyState::deleted, "DELETED"},
+                                           {CopyState::absent, "ABSENT"}}};
 constexpr Names<AlertSeverity, 3> kAlertSeverities{{{AlertSeverity::info, "INFO"},
                                                     {AlertSeverity::warning, "WARNING"},
                                                     {AlertSeverity::critical, "CRITICAL"}}};

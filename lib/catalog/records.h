@@ -13,7 +13,9 @@ namespace bkp {
 
 enum class BackupType { full_database, tenant_backup, base, configuration };
 enum class BackupStatus { pending, in_progress, completed, verified, failed, deleted };
-enum class CopyState { writing, good, missing, damaged, failed, deleted };
+// deleting: its removal was begun and is not done. absent: was never made there; so it is told, and
+// not kept.
+enum class CopyState { writing, good, missing, damaged, failed, deleting, deleted, absent };
 enum class AlertSeverity { info, warning, critical };
 enum class AlertState { open, acknowledged, resolved };
 

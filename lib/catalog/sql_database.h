@@ -12,10 +12,18 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
+
 namespace bkp {
 
 using SqlValue = std::variant<std::nullptr_t, std::int64_t, double, std::string>;
 using SqlRow = std::vector<SqlValue>;
+
+// The file is no database, or not whole: building it anew is the cure.
+class CatalogDamaged : public Error {
+ public:
+  using Error::Error;
+};
 
 // Not thread-safe: one connection, one thread. Throws Error(failed) naming the database and the
 // cause; a catalog that another process is writing to is waited for.
@@ -33,8 +41,13 @@ class SqlDatabase {
   virtual std::string describe() const = 0;
 };
 
-// "sqlite:/path" (created, mode 0600, when it is not there; its directory is not). Throws
-// Error(usage) for another scheme or a relative path.
-std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url);
+enum class SqlAccess { write, read };
+
+// "sqlite:/path". For writing it is created, mode 0600, when it is not there (its directory is
+// not); for reading no right to write is needed, not even to its directory. Throws Error(usage) for
+// another scheme or a relative path, Error(failed) for a file that is no catalog or was cut to
+// nothing.
+std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url,
+                                               SqlAccess access = SqlAccess::write);
 
 }  // namespace bkp

@@ -1,6 +1,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,29 +25,72 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{30};
 
-// SQLite would make the file readable to others; those beside it (-wal, -shm) get its mode.
-void create_private_file(const std::filesystem::path& path) {
-  const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  // One that is there and that this user may only read is SQLite's to judge.
-  if (file || errno == EACCES || errno == EROFS) return;
-  const int error = errno;
+constexpr const char* kCure =
+    "'bkp catalog rebuild' makes it anew from the manifests in the storages: no backup is lost";
+
+Error cannot_open(const std::filesystem::path& path, int error) {
   std::string hint;
   if (error == ENOENT)
     hint = "create the directory '" + path.parent_path().string() + "', or let 'bkp init' do it";
-  throw Error(ErrorCode::failed,
-              "cannot open the catalog '" + path.string() + "': " + std::strerror(error), hint);
+  return {ErrorCode::failed,
+          "cannot open the catalog '" + path.string() + "': " + std::strerror(error), hint};
+}
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(std::filesystem::symlink_status(path, ignored));
+}
+
+// A catalog appears with a first page in it, so that one of 0 bytes is never a new one. SQLite
+// would make it readable to others; those beside it (-wal, -shm) get its mode.
+void create_file(const std::filesystem::path& path) {
+  const std::filesystem::path making = path.string() + ".new";
+  const Fd file(::open(making.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) throw cannot_open(path, errno);
+  // Whoever waited here finds what the first one made.
+  while (::flock(file.get(), LOCK_EX) != 0)
+    if (errno != EINTR) throw cannot_open(path, errno);
+  if (is_there(path)) return;
+  for (const char* suffix : {"-wal", "-shm", "-journal"})  // of one that was killed here
+    ::unlink((making.string() + suffix).c_str());
+  if (::ftruncate(file.get(), 0) != 0) throw cannot_open(path, errno);
+  SQLite::Database(making.string(), SQLite::OPEN_READWRITE).exec("PRAGMA journal_mode = WAL");
+  if (::link(making.c_str(), path.c_str()) != 0 && errno != EEXIST) throw cannot_open(path, errno);
+  ::unlink(making.c_str());
+  sync_directory(path.parent_path());
+}
+
+void refuse_cut_to_nothing(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
+    throw CatalogDamaged(ErrorCode::failed,
+                         "the catalog is damaged: '" + path.string() + "': it was cut to 0 bytes",
+                         kCure);
+}
+
+// The file as a URI that SQLite reads without locks and without files beside it.
+std::string immutable_uri(const std::filesystem::path& path) {
+  std::string uri = "file:";
+  for (const char c : path.string())
+    uri += c == '%'   ? std::string("%25")
+           : c == '?' ? std::string("%3f")
+           : c == '#' ? std::string("%23")
+                      : std::string(1, c);
+  return uri + "?immutable=1";
 }
 
 class SqliteDatabase final : public SqlDatabase {
  public:
-  explicit SqliteDatabase(std::filesystem::path path) : path_(std::move(path)) {
-    create_private_file(path_);
+  SqliteDatabase(std::filesystem::path path, SqlAccess access) : path_(std::move(path)) {
     guarded([&] {
-      database_.emplace(path_.string(), SQLite::OPEN_READWRITE);
-      ::sqlite3_busy_handler(database_->getHandle(), &SqliteDatabase::on_busy, this);
-      database_->exec("PRAGMA foreign_keys = ON");
-      switch_to_wal();
-      database_->exec("PRAGMA synchronous = FULL");
+      if (access == SqlAccess::write && !is_there(path_)) create_file(path_);
+    });
+    refuse_cut_to_nothing(path_);
+    guarded([&] {
+      if (access == SqlAccess::write)
+        open_for_writing();
+      else
+        open_for_reading();
     });
   }
 
@@ -96,6 +141,31 @@ class SqliteDatabase final : public SqlDatabase {
     } catch (...) {
       broken_ = true;
       throw;
+    }
+  }
+
+  void open_for_writing() {
+    database_.emplace(path_.string(), SQLite::OPEN_READWRITE);
+    ::sqlite3_busy_handler(database_->getHandle(), &SqliteDatabase::on_busy, this);
+    database_->exec("PRAGMA foreign_keys = ON");
+    switch_to_wal();
+    database_->exec("PRAGMA synchronous = FULL");
+  }
+
+  // Readers of a catalog in WAL mode need files beside it. Where none can be made and none is
+  // there, nobody writes to it either.
+  void open_for_reading() {
+    constexpr const char* kLook = "SELECT count(*) FROM sqlite_master";
+    database_.emplace(path_.string(), SQLite::OPEN_READONLY);
+    ::sqlite3_busy_handler(database_->getHandle(), &SqliteDatabase::on_busy, this);
+    const int code = database_->tryExec(kLook);
+    const int kind = code & 0xff;
+    const bool unwritable = kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY;
+    if (unwritable && !is_there(path_.string() + "-wal")) {
+      database_.emplace(immutable_uri(path_), SQLite::OPEN_READONLY | SQLite::OPEN_URI);
+      database_->exec(kLook);
+    } else if (code != SQLITE_OK) {
+      throw SQLite::Exception(database_->getHandle(), code);
     }
   }
 
@@ -192,9 +262,9 @@ class SqliteDatabase final : public SqlDatabase {
         return error("cannot open the catalog for writing", cure_of_readonly());
       case SQLITE_CORRUPT:
       case SQLITE_NOTADB:
-        return error("the catalog is damaged:",
-                     "move the file away, then 'bkp init' makes one from the manifests in the "
-                     "storages: no backup is lost");
+        throw CatalogDamaged(ErrorCode::failed,
+                             "the catalog is damaged: " + describe() + ": " + failure.what(),
+                             kCure);
       default:
         return error("cannot use the catalog", "");
     }
@@ -209,7 +279,7 @@ class SqliteDatabase final : public SqlDatabase {
 
 }  // namespace
 
-std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url) {
+std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url, SqlAccess access) {
   constexpr std::string_view kScheme = "sqlite:";
   // The rest of another URL may hold a password.
   if (!url.starts_with(kScheme))
@@ -221,7 +291,7 @@ std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url) {
     throw Error(ErrorCode::usage,
                 "catalog url '" + std::string(url) + "' does not name a file by its whole path",
                 "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db");
-  return std::make_unique<SqliteDatabase>(path.lexically_normal());
+  return std::make_unique<SqliteDatabase>(path.lexically_normal(), access);
 }
 
 }  // namespace bkp

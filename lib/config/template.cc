@@ -104,6 +104,14 @@ std::string optional_path(const char* key, const std::filesystem::path& path, co
                       : fmt::format("{} = {}", key, toml_quoted(path.string()));
 }
 
+std::string storages_text(const InitAnswers& answers) {
+  if (answers.storages.empty())
+    return fmt::format(kStorages, fmt::arg("local", toml_quoted(answers.local.string())));
+  std::string text;
+  for (const StorageSection& section : answers.storages) text += storage_section(section);
+  return text;
+}
+
 }  // namespace
 
 std::string toml_quoted(std::string_view text) {
@@ -119,6 +127,37 @@ std::string toml_quoted(std::string_view text) {
   return result + '"';
 }
 
+std::string storage_section(const StorageSection& section) {
+  const StorageConfig& where = section.where;
+  std::string text = "[[storage]]\n";
+  const auto add = [&text](const char* key, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{} = {}\n", key, toml_quoted(value));
+  };
+  add("name", where.name);
+  if (where.type == StorageType::local) {
+    text += "type = \"local\"\n";
+    add("path", where.path.string());
+  } else {
+    text += "type = \"s3\"\n";
+    add("provider", where.provider);
+    add("endpoint", where.endpoint);
+    add("region", where.region);
+    add("bucket", where.bucket);
+    add("prefix", where.prefix);
+    add("ca_file", where.ca_file.string());
+    add("access_key_env", section.access_key_env);
+    add("secret_key_env", section.secret_key_env);
+  }
+  if (section.left_out.empty()) return text + "\n";
+  std::string commented = "# " + section.left_out + "\n";
+  for (std::size_t from = 0; from < text.size();) {
+    const std::size_t to = text.find('\n', from) + 1;
+    commented += "# " + text.substr(from, to - from);
+    from = to;
+  }
+  return commented + "\n";
+}
+
 std::string configuration_template(const InitAnswers& answers) {
   using fmt::arg;
   return fmt::format(
@@ -130,7 +169,7 @@ std::string configuration_template(const InitAnswers& answers) {
              arg("conninfo", toml_quoted(answers.conninfo)),
              arg("catalog", toml_quoted(answers.catalog_url)),
              arg("key_file", toml_quoted(answers.key_file.string()))) +
-         kKinds + fmt::format(kStorages, arg("local", toml_quoted(answers.local.string()))) + kTail;
+         kKinds + storages_text(answers) + kTail;
 }
 
 }  // namespace bkp

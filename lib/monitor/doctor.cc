@@ -41,7 +41,7 @@ Findings check_catalog(const Config& config) {
     if (text == nullptr || *text != "ok")
       throw Error(ErrorCode::failed,
                   "it is damaged: " + (text == nullptr ? std::string("no answer") : *text),
-                  "move it away and run 'bkp init': the backups are in the storages");
+                  "'bkp catalog rebuild' makes it anew from the manifests in the storages");
     found.push_back(all_is_well("catalog", "its pages are undamaged"));
   });
 }
@@ -56,7 +56,8 @@ Findings check_spool(const Config& config) {
                   "create it, or set [restore] spool_dir");
     std::uint64_t largest = 0;
     try {
-      for (const BackupRecord& backup : Catalog(open_sql_database(config.catalog_url)).backups({}))
+      for (const BackupRecord& backup :
+           open_catalog(config.catalog_url, SqlAccess::read, config.cluster).backups({}))
         largest = std::max(largest, backup.plain_size_bytes);
     } catch (const Error&) {
       // the catalog's own check tells

@@ -133,7 +133,7 @@ std::uint64_t last_stored_size(const Config& config) {
     BackupFilter filter;
     filter.type = BackupType::full_database;
     for (const BackupRecord& backup :
-         Catalog(open_sql_database(config.catalog_url)).backups(filter))
+         open_catalog(config.catalog_url, SqlAccess::read, config.cluster).backups(filter))
       if (backup.size_bytes > 0) return backup.size_bytes;
   } catch (const Error&) {
     // the catalog's own check tells

@@ -45,6 +45,17 @@ bool lives_elsewhere(const Repository& repository, const std::string& storage,
   return false;
 }
 
+// A damaged one is nobody's, and as old as the object.
+Heartbeat read_heartbeat(const Object& object, std::string_view text) {
+  try {
+    return decode_heartbeat(text);
+  } catch (const Error&) {
+    Heartbeat heartbeat;
+    heartbeat.started_at = heartbeat.heartbeat_at = object.modified;
+    return heartbeat;
+  }
+}
+
 void remove_or_throw(Storage& storage, const std::vector<std::string>& names) {
   for (const Outcome& outcome : storage.remove(names))
     if (outcome.error) throw *outcome.error;
@@ -56,6 +67,7 @@ std::vector<AbandonedRun> find_abandoned(const Repository& repository, const std
                                          BackupType type, TimePoint now,
                                          const std::function<bool(const Uuid&)>& begun_here) {
   Storage& from = repository.storage(storage);
+  repository.require_own(storage);
   const std::vector<Object> objects = from.list(type_prefix(repository.cluster(), type));
   const auto has = [&objects](const std::string& name) {
     return std::any_of(objects.begin(), objects.end(),
@@ -66,7 +78,7 @@ std::vector<AbandonedRun> find_abandoned(const Repository& repository, const std
     if (role_of(object.name) != ObjectRole::heartbeat) continue;
     const std::optional<Bytes> text = read_object(from, object.name, kMaxHeartbeat);
     if (!text) continue;  // its run has just ended
-    const Heartbeat heartbeat = decode_heartbeat(as_text(*text));
+    const Heartbeat heartbeat = read_heartbeat(object, as_text(*text));
     const std::string stem = stem_of(object.name);
     if (heartbeat.host != host_name() || !begun_here(heartbeat.id)) {
       if (!is_silent(heartbeat, now)) continue;

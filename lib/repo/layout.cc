@@ -24,6 +24,7 @@ std::string_view content_extension(BackupType type) {
 
 constexpr std::string_view kManifest = ".manifest.json";
 constexpr std::string_view kHeartbeat = ".inprogress.json";
+constexpr std::string_view kHold = ".hold.json";
 constexpr std::array kTypes = {BackupType::full_database, BackupType::tenant_backup,
                                BackupType::base, BackupType::configuration};
 
@@ -75,6 +76,8 @@ std::string manifest_name(std::string_view stem) { return fmt::format("{}{}", st
 
 std::string heartbeat_name(std::string_view stem) { return fmt::format("{}{}", stem, kHeartbeat); }
 
+std::string hold_name(std::string_view stem) { return fmt::format("{}{}", stem, kHold); }
+
 std::string stem_of(std::string_view object_name) {
   const std::size_t slash = object_name.rfind('/');
   if (slash == std::string_view::npos) return {};
@@ -92,6 +95,7 @@ ObjectRole role_of(std::string_view object_name) {
   if (stem_of(object_name).empty()) return ObjectRole::foreign;
   if (object_name.ends_with(kManifest)) return ObjectRole::manifest;
   if (object_name.ends_with(kHeartbeat)) return ObjectRole::heartbeat;
+  if (object_name.ends_with(kHold)) return ObjectRole::hold;
   return ObjectRole::data;
 }
 

@@ -22,8 +22,9 @@ std::string data_name(std::string_view stem, BackupType type, Codec codec,
                       unsigned part);               // ….dump.gz.enc, ….dump.gz.enc.2
 std::string manifest_name(std::string_view stem);   // ….manifest.json
 std::string heartbeat_name(std::string_view stem);  // ….inprogress.json
+std::string hold_name(std::string_view stem);       // ….hold.json
 
-enum class ObjectRole { manifest, heartbeat, data, foreign };
+enum class ObjectRole { manifest, heartbeat, hold, data, foreign };
 ObjectRole role_of(std::string_view object_name);
 // The stem an object belongs to; empty for cluster.json, WAL and foreign objects.
 std::string stem_of(std::string_view object_name);

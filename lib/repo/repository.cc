@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "base/error.h"
@@ -104,6 +105,7 @@ struct Repository::State {
   Suite suite;
   WorkerPool& pool;
   const Clock& clock;
+  std::mutex uuid_mutex;
   std::optional<Uuid> uuid;
 
   const std::shared_ptr<Storage>& find(std::string_view name) const {
@@ -116,7 +118,7 @@ struct Repository::State {
 
 Repository::Repository(std::string cluster, std::vector<NamedStorage> storages, KeyRing keys,
                        Suite suite, WorkerPool& pool, const Clock& clock)
-    : state_(new State{std::move(cluster), {}, {}, std::move(keys), suite, pool, clock, {}}) {
+    : state_(new State{std::move(cluster), {}, {}, std::move(keys), suite, pool, clock, {}, {}}) {
   for (NamedStorage& storage : storages) {
     state_->names.push_back(std::move(storage.name));
     state_->storages.push_back(std::move(storage.storage));
@@ -156,6 +158,7 @@ std::vector<Repository::StorageState> Repository::probe() const {
 }
 
 Uuid Repository::cluster_uuid() const {
+  const std::lock_guard lock(state_->uuid_mutex);
   if (state_->uuid) return *state_->uuid;
   std::string problems;
   for (const std::string& name : state_->names) {

@@ -86,6 +86,9 @@ class Repository {
   // has.
   Uuid cluster_uuid() const;
   void write_cluster_file(std::string_view storage, const ClusterFile& file);
+  // Throws Error(failed) unless the storage is marked as this cluster's: nothing is missing from
+  // one that is not, and nothing in it is ours to change.
+  void require_own(const std::string& storage) const { require_cluster(storage, cluster_uuid()); }
 
   // Stores `from` under the stem, in all storages at once; an object of 64 GiB goes on as the next.
   // `from` ending well is a precondition for anything to be finished. Throws Error(failed) when

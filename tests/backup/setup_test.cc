@@ -34,7 +34,9 @@ class Place {
     storage.path = path() / name;
     config.storages.push_back(storage);
   }
-  SetupResult run() { return set_up(config, clock_, "42", "db1"); }
+  SetupResult run(Identity identity = Identity::existing) {
+    return set_up(config, clock_, "42", "db1", identity);
+  }
   fs::path mark(const std::string& storage) const {
     return path() / storage / "shop" / "cluster.json";
   }
@@ -126,6 +128,7 @@ TEST_CASE("a directory without its mark is refused while the catalog knows copie
     Catalog catalog(open_sql_database(place.config.catalog_url));
     BackupRecord backup;
     backup.id = Uuid::random().text();
+    backup.cluster = "shop";
     CopyRecord copy;
     copy.storage = "local";
     copy.state = CopyState::good;
@@ -147,6 +150,7 @@ TEST_CASE("a storage that was configured before it was set up is marked") {
     Catalog catalog(open_sql_database(place.config.catalog_url));
     BackupRecord backup;
     backup.id = Uuid::random().text();
+    backup.cluster = "shop";
     CopyRecord copy;
     copy.storage = "second";
     copy.state = CopyState::failed;
@@ -166,11 +170,20 @@ TEST_CASE("on a new host the mark is kept, and backups are told to be there") {
   CHECK(result.cluster == cluster);
 }
 
+TEST_CASE("no identity is invented while a storage that may know it does not answer") {
+  Place place;
+  place.add("blocked");
+  write_file_atomically(place.path() / "blocked", "a file, not a directory");
+  CHECK(place.refusal().find("storage 'blocked' did not answer") != std::string::npos);
+  CHECK_FALSE(fs::exists(place.path() / "local"));
+  CHECK_FALSE(fs::exists(place.config.key_file));
+}
+
 TEST_CASE("a storage that cannot be had is a failed step, and the others are made") {
   Place place;
   place.add("blocked");
   write_file_atomically(place.path() / "blocked", "a file, not a directory");
-  const SetupResult result = place.run();
+  const SetupResult result = place.run(Identity::may_be_new);
   CHECK(result.steps[2].outcome == kMade);
   CHECK(result.steps[3].outcome == SetupStep::Outcome::failed);
   CHECK_FALSE(result.steps[3].problem.empty());

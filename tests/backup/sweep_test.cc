@@ -77,6 +77,30 @@ TEST_CASE("a backup whose manifest cannot be read now keeps the heartbeat that l
   CHECK(host.objects() == 3);
 }
 
+TEST_CASE("a damaged heartbeat keeps nothing from being swept, and stays for its day") {
+  Host host;
+  const Uuid id = Uuid::random();
+  host.know(id);
+  host.leave(id);
+  host.storage->put(
+      "shop/full_database/2026/11/backup_full_database_20261120_020000_00000000"
+      ".inprogress.json",
+      to_bytes("not to be read"));
+  host.run();
+  CHECK(host.objects() == 1);
+}
+
+TEST_CASE("nothing is swept from a storage of another cluster of that name") {
+  Host host;
+  const Uuid id = Uuid::random();
+  host.know(id);
+  host.leave(id);
+  host.repository.cluster_uuid();
+  host.repository.write_cluster_file("local", {1, "shop", Uuid::random(), {}, {}});
+  host.run();
+  CHECK(host.objects() == 2);
+}
+
 TEST_CASE("only this cluster's runs are closed as killed in a catalog of several") {
   Host host;
   const Uuid ours = Uuid::random();

@@ -11,7 +11,8 @@ TEST_CASE("every value of a record's states has one name, in both directions") {
     CHECK(to_text(parse_backup_type(name)) == name);
   for (const char* name : {"PENDING", "IN_PROGRESS", "COMPLETED", "VERIFIED", "FAILED", "DELETED"})
     CHECK(to_text(parse_backup_status(name)) == name);
-  for (const char* name : {"WRITING", "GOOD", "MISSING", "DAMAGED", "FAILED", "DELETED"})
+  for (const char* name :
+       {"WRITING", "GOOD", "MISSING", "DAMAGED", "FAILED", "DELETING", "DELETED", "ABSENT"})
     CHECK(to_text(parse_copy_state(name)) == name);
   for (const char* name : {"INFO", "WARNING", "CRITICAL"})
     CHECK(to_text(parse_alert_severity(name)) == name);

@@ -103,8 +103,56 @@ TEST_CASE("a file that is no catalog is called damaged and left alone") {
   std::ofstream(place.file) << garbage;
   const Error error = error_of([&] { open_sql_database(place.url); });
   CHECK(error.message() == "the catalog is damaged: '" + place.file + "': file is not a database");
-  CHECK_THAT(error.hint(), Catch::StartsWith("move the file away, then 'bkp init' makes one"));
+  CHECK_THAT(error.hint(), Catch::StartsWith("'bkp catalog rebuild' makes it anew"));
   CHECK(read_file(place.file) == garbage);
+}
+
+TEST_CASE("a catalog that was cut to nothing is damaged, not new") {
+  const Place place;
+  { Catalog catalog(open_sql_database(place.url)); }
+  std::filesystem::resize_file(place.file, 0);
+  for (const SqlAccess access : {SqlAccess::read, SqlAccess::write})
+    CHECK_THROWS_AS(open_sql_database(place.url, access), CatalogDamaged);
+  CHECK(std::filesystem::file_size(place.file) == 0);
+}
+
+TEST_CASE("a catalog whose making was killed is made by the next") {
+  const Place place;
+  std::ofstream(place.file + ".new") << "half a page";
+  Catalog catalog(open_sql_database(place.url));
+  CHECK(catalog.backups({}).empty());
+  CHECK_FALSE(std::filesystem::exists(place.file + ".new"));
+}
+
+TEST_CASE("opened for reading it takes no change, and is not made where there is none") {
+  const Place place;
+  CHECK_THROWS_AS(open_sql_database(place.url, SqlAccess::read), Error);
+  CHECK_FALSE(std::filesystem::exists(place.file));
+  { Catalog catalog(open_sql_database(place.url)); }
+  Catalog catalog = open_catalog(place.url, SqlAccess::read);
+  CHECK(catalog.backups({}).empty());
+  CHECK_THROWS_AS(catalog.put_run({}), Error);
+  Catalog writer(open_sql_database(place.url));
+  writer.put_backup(test::sample_backup("10000000-0000-4000-8000-000000000001"));
+  CHECK(catalog.backups({}).size() == 1);
+}
+
+TEST_CASE("of a catalog of several clusters each finds its own backups") {
+  const Place place;
+  Catalog all(open_sql_database(place.url));
+  BackupRecord backup = test::sample_backup("10000000-0000-4000-8000-000000000001");
+  backup.cluster = "shop";
+  all.put_backup(backup);
+  backup.id = "20000000-0000-4000-8000-000000000002";
+  backup.cluster = "other";
+  all.put_backup(backup);
+  const Catalog shop = open_catalog(place.url, SqlAccess::read, "shop");
+  CHECK(all.backups({}).size() == 2);
+  CHECK(shop.backups({}).size() == 1);
+  CHECK(shop.find_backup("1000").cluster == "shop");
+  CHECK(shop.find_backup(backup.filename).cluster == "shop");
+  CHECK_THROWS_AS(shop.find_backup("2000"), NoSuchBackup);
+  CHECK_THROWS_AS(shop.find_backup("20000000-0000-4000-8000-000000000002"), NoSuchBackup);
 }
 
 TEST_CASE("a catalog whose pages are overwritten is called damaged") {

@@ -194,6 +194,6 @@ TEST_CASE("completion says nothing where there is no configuration and no such c
 }
 
 TEST_CASE("the shells' completion functions ask the program") {
-  for (const char* name : {"bkp.bash", "_bkp"})
+  for (const char* name : {"bkp.bash", "_bkp", "bkp.fish"})
     CHECK(read_file(kSource / "completions" / name).find("__complete -- ") != std::string::npos);
 }

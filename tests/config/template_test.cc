@@ -17,7 +17,8 @@ InitAnswers answers() {
           "sqlite:/var/lib/bkp/catalog.db",
           "/etc/bkp/keys.toml",
           "/etc/bkp/secrets.env",
-          ""};
+          "",
+          {}};
 }
 
 Config parse(const std::string& content, Secrets secrets = Secrets::optional) {

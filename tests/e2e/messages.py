@@ -76,7 +76,10 @@ CASES = {
     'a key that others can read': (mode('keys.toml', 0o640), 'dump', 2, 'keys.toml', 'chmod 600'),
     'a key file of nonsense': (content('keys.toml', 'x = 1\n'), 'dump', 2, 'keys.toml', ''),
     'no catalog': (gone('catalog.db'), 'list', 2, 'catalog.db', 'bkp init'),
-    'a catalog of nonsense': (content('catalog.db', 'x' * 5000), 'list', 1, 'catalog.db', '.'),
+    'a catalog of nonsense': (content('catalog.db', 'x' * 5000), 'list', 1, 'catalog.db',
+                              'bkp catalog rebuild'),
+    'a catalog cut to nothing': (content('catalog.db', ''), 'list', 1, 'cut to 0 bytes',
+                                 'bkp catalog rebuild'),
     # server
     'no server': (break_line('host=\\S+', 'host=/nonexistent'), 'dump', 1, '/nonexistent',
                   'is the server running'),

@@ -1,0 +1,39 @@
+// What storages hold, told by the names of objects alone: no data object and no manifest is opened,
+// so that it is affordable at any time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "repo/repository.h"
+
+namespace bkp {
+
+// One backup: something with a manifest.
+struct FoundBackup {
+  std::vector<std::string> storages;  // that hold its manifest
+  bool held = false;                  // a hold lies beside it in one of them
+};
+
+struct StoredAmount {
+  std::string storage;
+  std::string error;  // it did not answer, or is not this cluster's; the rest is 0 then
+  std::size_t backups = 0;
+  std::uint64_t bytes = 0;  // of all that belongs to backups
+};
+
+struct Inventory {
+  std::map<std::string, FoundBackup> backups;  // by stem
+  std::vector<StoredAmount> storages;          // in the order asked for
+  bool answered(const std::string& storage) const;
+};
+
+// All storages at once. One that is not marked as this cluster's counts as one that did not answer:
+// its disk may not be mounted. `type`: backups of this type alone; `stem`: this one alone.
+Inventory take_inventory(const Repository& repository, const std::vector<std::string>& storages,
+                         std::optional<BackupType> type = {}, const std::string& stem = {});
+
+}  // namespace bkp

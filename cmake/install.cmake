@@ -1,5 +1,6 @@
-# What `cmake --install build` puts beside the program: man pages, completions, and examples to copy
+# What `cmake --install build` puts in place: the program, man pages, completions, and examples to copy
 # from.
+install(TARGETS bkp RUNTIME)
 file(GLOB man_pages CONFIGURE_DEPENDS man/*.[1-8])
 foreach(page ${man_pages})
   string(REGEX REPLACE ".*\\." "" section ${page})

@@ -68,6 +68,11 @@ void refuse_cut_to_nothing(const std::filesystem::path& path) {
                          kCure);
 }
 
+bool is_empty_or_none(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) != 0 || status.st_size == 0;
+}
+
 // The file as a URI that SQLite reads without locks and without files beside it.
 std::string immutable_uri(const std::filesystem::path& path) {
   std::string uri = "file:";
@@ -152,16 +157,17 @@ class SqliteDatabase final : public SqlDatabase {
     database_->exec("PRAGMA synchronous = FULL");
   }
 
-  // Readers of a catalog in WAL mode need files beside it. Where none can be made and none is
-  // there, nobody writes to it either.
+  // Readers of a catalog in WAL mode need files beside it. Where none can be made (no right, no
+  // room) and none is there, nobody writes to it either.
   void open_for_reading() {
     constexpr const char* kLook = "SELECT count(*) FROM sqlite_master";
     database_.emplace(path_.string(), SQLite::OPEN_READONLY);
     ::sqlite3_busy_handler(database_->getHandle(), &SqliteDatabase::on_busy, this);
     const int code = database_->tryExec(kLook);
     const int kind = code & 0xff;
-    const bool unwritable = kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY;
-    if (unwritable && !is_there(path_.string() + "-wal")) {
+    const bool unwritable = kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY ||
+                            ::sqlite3_system_errno(database_->getHandle()) == ENOSPC;
+    if (unwritable && is_empty_or_none(path_.string() + "-wal")) {
       database_.emplace(immutable_uri(path_), SQLite::OPEN_READONLY | SQLite::OPEN_URI);
       database_->exec(kLook);
     } else if (code != SQLITE_OK) {

@@ -200,6 +200,7 @@ TEST_CASE("what is wrong is told in one screen, with what to type, and the right
            {"abcd1111-0000-4000-8000-000000000001", "abcd2222-0000-4000-8000-000000000002"}) {
         BackupRecord backup;
         backup.id = id;
+        backup.cluster = "shop";
         backup.status = BackupStatus::completed;
         catalog.put_backup(backup);
       }

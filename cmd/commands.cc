@@ -56,7 +56,9 @@ constexpr Command kCommands[] = {
      "bkp restore latest --db shop --into shop_check\n"
      "bkp restore latest --into shop --swap --dry-run\n"
      "bkp restore latest --into shop --mode merge --dry-run\n"
-     "bkp restore latest --into shop --tables app.orders 'app.order_*'",
+     "bkp restore latest --into shop --tables app.orders 'app.order_*'\n"
+     "bkp restore latest --db shop --into shop --globals\n"
+     "bkp restore latest --globals-only --dry-run",
      declare_restore, Effect::changes},
     {"verify", "Keep", nullptr, "check the copies of backups in every storage",
      "bkp verify\n"

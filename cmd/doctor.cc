@@ -17,7 +17,8 @@ struct DoctorOptions {
   bool problems = false;
 };
 
-Findings examine_session(Session& session) {
+// `broken`: the configuration is, so that nothing else could be looked at.
+Findings examine_session(Session& session, bool& broken) {
   Findings findings;
   try {
     const Config& config = session.config();
@@ -26,6 +27,7 @@ Findings examine_session(Session& session) {
     findings.insert(findings.end(), more.begin(), more.end());
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage) throw;
+    broken = true;
     findings.push_back({FindingLevel::fail, "configuration", error.message(), error.hint()});
   }
   return findings;
@@ -46,7 +48,8 @@ void print(const Finding& finding, Output& output) {
 }
 
 int run_doctor(const DoctorOptions& options, Session& session) {
-  Findings findings = examine_session(session);
+  bool broken = false;
+  Findings findings = examine_session(session, broken);
   const auto count = [&findings](FindingLevel level) {
     return std::count_if(findings.begin(), findings.end(),
                          [level](const Finding& finding) { return finding.level == level; });
@@ -63,7 +66,7 @@ int run_doctor(const DoctorOptions& options, Session& session) {
                           : warned > 0 ? fmt::format("ready, {} to look at", warned)
                                        : "ready");
   }
-  return failed > 0 ? 1 : 0;
+  return failed == 0 ? 0 : broken ? 2 : 1;
 }
 
 }  // namespace

@@ -23,6 +23,18 @@ Json failure_of(const Error& error) {
           {"hint", text_or_null(error.hint())}};
 }
 
+// Who and what, with no verifier of a password.
+Json names_of(const Globals& globals) {
+  Json names = {{"passwords", globals.passwords},
+                {"roles", Json::array()},
+                {"memberships", globals.memberships.size()},
+                {"tablespaces", Json::array()}};
+  for (const GlobalRole& role : globals.roles) names["roles"].push_back(role.name);
+  for (const GlobalTablespace& tablespace : globals.tablespaces)
+    names["tablespaces"].push_back(tablespace.name);
+  return names;
+}
+
 Json metadata_of(const std::string& text) {
   Json parsed = Json::parse(text, nullptr, false);
   return parsed.is_object() ? parsed : Json::object();
@@ -87,7 +99,8 @@ std::string verify_json(const std::vector<VerifyResult>& results) {
   return encode(all);
 }
 
-std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables) {
+std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables,
+                       const Globals* globals) {
   Json shown = to_json(backup);
   shown["tables"] = Json::array();
   for (const ManifestTable& table : tables)
@@ -97,6 +110,7 @@ std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTab
                                {"bytes", table.bytes},
                                {"digest", text_or_null(table.digest)},
                                {"at_least", table.at_least}});
+  shown["globals"] = globals == nullptr ? Json() : names_of(*globals);
   return encode(shown);
 }
 

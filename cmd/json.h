@@ -14,6 +14,7 @@
 #include "catalog/records.h"
 #include "crypto/key.h"
 #include "monitor/doctor.h"
+#include "pg/globals.h"
 #include "recovery/merge.h"
 #include "recovery/restore.h"
 #include "recovery/restore_partial.h"
@@ -26,8 +27,9 @@ std::string backups_json(const std::vector<BackupRecord>& backups);
 std::string stored_json(const std::vector<StoredBackup>& results);
 // Each backup with "checks", one a storage.
 std::string verify_json(const std::vector<VerifyResult>& results);
-// The backup with "tables".
-std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables);
+// The backup with "tables" and "globals": names only, null where there are none.
+std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables,
+                       const Globals* globals);
 // The record of the restore with "tables" (how many), "warnings", "left_out" (what the backup was
 // made without) and "digests" (whether rows were compared by them).
 std::string restore_json(const RestoreResult& result);

@@ -40,15 +40,31 @@ void require_sense(const RestoreOptions& options) {
                  "--mode merge");
   require_beside(options.skip_conflicts, "--skip-conflicts", options.merges(), "--mode merge");
   require_beside(options.triggers.has_value(), "--triggers", options.merges(), "--mode merge");
-  require_beside(options.dry_run, "--dry-run", options.swap || options.merges(),
-                 "--swap or --mode merge");
+  if (options.globals_only && options.into)
+    throw Error(ErrorCode::usage, "'--globals-only' restores no database, so it takes no '--into'",
+                "with a database it is '--globals'");
+  if (options.globals && options.dry_run)
+    throw Error(ErrorCode::usage, "'--globals' and '--dry-run' exclude each other",
+                "'--globals-only --dry-run' shows what '--globals' would make");
+  if (options.file.path && (options.globals || options.globals_only || options.no_tablespaces))
+    throw Error(ErrorCode::usage, "a file of '--from-file' has no roles and tablespaces to make",
+                "leave out '--globals', '--globals-only' and '--no-tablespaces'");
+  if ((options.globals || options.no_tablespaces) && (is_partial(options) || options.merges()))
+    throw Error(ErrorCode::usage,
+                "'--globals' and '--no-tablespaces' are for a whole database that is made",
+                "'--globals-only' makes roles and tablespaces before anything else");
+  require_beside(options.dry_run, "--dry-run",
+                 options.swap || options.merges() || options.globals_only,
+                 "--swap, --mode merge or --globals-only");
 }
 
 int run_restore(const RestoreOptions& given, Session& session) {
   require_sense(given);
   require_sense(given.file, is_partial(given));
   if (given.file.path) return run_file_restore(given, session);
-  const RestoreOptions options = completed_by_asking(given, session);
+  RestoreOptions options = completed_by_asking(given, session);
+  if (options.globals_only) return run_globals_only(options, session);
+  if (options.globals) options.made_globals = make_globals(options, session);
   if (options.swap) return run_swap(options, session);
   if (options.merges()) return run_merge(options, session);
   if (is_partial(options)) return run_partial_restore(options, session);
@@ -97,6 +113,11 @@ Run declare_restore(CLI::App& app) {
   add_foreign_file(app, options->file);
   app.add_flag("--dry-run", options->dry_run, "say what would happen, and do nothing");
   app.add_flag("--yes", options->yes, "do not ask before something is destroyed");
+  app.add_flag("--globals", options->globals,
+               "before it, make the roles and tablespaces of the backup that the server lacks");
+  app.add_flag("--globals-only", options->globals_only, "make these, and restore no database");
+  app.add_flag("--no-tablespaces", options->no_tablespaces,
+               "make none, and put everything into the default one");
   return [options](Session& session) { return run_restore(*options, session); };
 }
 

@@ -1,6 +1,7 @@
 // `bkp restore`: what its modes share. Each mode's doing is a file of its own: restore_full.cc, …
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "catalog/records.h"
 #include "foreign_file.h"
 #include "recovery/restore.h"
+#include "recovery/restore_globals.h"
 #include "session.h"
 
 namespace bkp {
@@ -23,6 +25,8 @@ struct RestoreOptions {
   std::vector<std::string> tables, schemas;
   bool schema_only = false, data_only = false;
   ForeignFile file;
+  bool globals = false, globals_only = false, no_tablespaces = false;
+  std::shared_ptr<const GlobalsResult> made_globals;  // by --globals, before the restore
 
   bool merges() const { return mode == "merge"; }
 };
@@ -43,5 +47,13 @@ int run_partial_restore(const RestoreOptions& options, Session& session);
 int run_file_restore(const RestoreOptions& options, Session& session);
 int run_swap(const RestoreOptions& options, Session& session);
 int run_merge(const RestoreOptions& options, Session& session);
+int run_globals_only(const RestoreOptions& options, Session& session);
+
+// --globals: before a restore that needs them.
+std::shared_ptr<const GlobalsResult> make_globals(const RestoreOptions& options, Session& session);
+// The document of the restore that followed, with what it made as "globals".
+std::string document_with_globals(const std::string& document, const RestoreOptions& options);
+// 3 where something of them was not to be had, else 0.
+int code_of_globals(const RestoreOptions& options);
 
 }  // namespace bkp

@@ -37,6 +37,7 @@ RestoreOptions completed_by_asking(RestoreOptions options, Session& session) {
   if (!options.id && !asking)
     throw Error(ErrorCode::usage, "'bkp restore' needs ID or 'latest'", "see 'bkp restore -h'");
   if (asking) options.id = ask_which(options, session);
+  if (options.globals_only) return options;
   if (!options.into && asking)
     options.into = ask(options.swap       ? "in the place of which database"
                        : options.merges() ? "into which database"

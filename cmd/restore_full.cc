@@ -12,21 +12,22 @@ int run_full_restore(const RestoreOptions& options, Session& session) {
   const BackupRecord backup = backup_to_restore(options, session);
   Context context = session.context();
   const RestoreResult result =
-      restore(context, {backup, *options.into, options.jobs, options.reason});
+      restore(context, {backup, *options.into, options.jobs, options.reason,
+                        options.no_tablespaces ? Tablespaces::left_out : Tablespaces::wanted});
   session.set_summary(backup.id + " into '" + *options.into + "'");
   for (const std::string& warning : result.warnings) session.log().warning(warning);
   const std::string proof = proof_text(result, session);
   Output& output = session.output();
   if (output.json()) {
-    output.document(restore_json(result));
-    return 0;
+    output.document(document_with_globals(restore_json(result), options));
+    return code_of_globals(options);
   }
   output.line(fmt::format(
       "restored {} into '{}': {} tables, {} rows, {}, {}, from {}, in {}",
       printable(backup_title(backup)), printable(*options.into), result.tables, result.record.rows,
       format_size(result.record.bytes), printable(proof), result.record.source_storage,
       format_duration(std::chrono::duration<double>(result.record.duration_seconds))));
-  return 0;
+  return code_of_globals(options);
 }
 
 }  // namespace bkp

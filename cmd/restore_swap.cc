@@ -57,7 +57,8 @@ int run_swap(const RestoreOptions& options, Session& session) {
   require_consent(options);
   const BackupRecord backup = backup_to_restore(options, session);
   Context context = session.context();
-  const SwapRequest request{{backup, *options.into, options.jobs, options.reason},
+  const SwapRequest request{{backup, *options.into, options.jobs, options.reason,
+                             options.no_tablespaces ? Tablespaces::left_out : Tablespaces::wanted},
                             options.drop_old ? OldDatabase::drop : OldDatabase::keep};
   if (options.dry_run) return print_plan(swap_dry_run(context, request), options, session.output());
   const SwapResult result = swap(context, request);
@@ -65,11 +66,11 @@ int run_swap(const RestoreOptions& options, Session& session) {
   for (const std::string& warning : result.restored.warnings) session.log().warning(warning);
   const std::string proof = proof_text(result.restored, session);
   if (session.output().json())
-    session.output().document(swap_json(result));
+    session.output().document(document_with_globals(swap_json(result), options));
   else
     print_result(result, backup, proof, session.output());
   const bool undone = options.drop_old && !result.old_database.empty();
-  return undone ? static_cast<int>(ErrorCode::partial) : 0;
+  return undone ? static_cast<int>(ErrorCode::partial) : code_of_globals(options);
 }
 
 }  // namespace bkp

@@ -9,6 +9,7 @@
 #include "describe.h"
 #include "json.h"
 #include "options.h"
+#include "repo/globals_json.h"
 #include "session.h"
 
 namespace bkp {
@@ -100,31 +101,51 @@ void print_tables(std::vector<ManifestTable> tables, bool all, Output& output) {
     output.line(fmt::format("… and {} smaller ones: --tables all", tables.size() - shown));
 }
 
-// From the manifest in the nearest storage; a catalog entry is shown without it too.
-std::vector<ManifestTable> tables_of(const BackupRecord& backup, Session& session) {
-  if (!is_whole(backup)) return {};
+std::string counted(std::size_t count, const std::string& thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+void print_globals(const ManifestGlobals& manifest, Output& output) {
+  Sheet sheet(output);
+  if (!manifest.globals) return sheet.add("Globals", "none: " + manifest.problem, Colour::warn);
+  const Globals& globals = *manifest.globals;
+  const std::string counts = counted(globals.roles.size(), "role") + ", " +
+                             counted(globals.memberships.size(), "membership") + ", " +
+                             counted(globals.tablespaces.size(), "tablespace");
+  if (globals.passwords)
+    sheet.add("Globals", counts);
+  else
+    sheet.add("Globals", counts + "; without passwords, which its role may not read", Colour::warn);
+}
+
+// The manifest in the nearest storage; a catalog entry is shown without it too.
+std::optional<Manifest> manifest_of(const BackupRecord& backup, Session& session) {
+  if (!is_whole(backup)) return std::nullopt;
   try {
     std::vector<CopyCheck> bad;
-    return fetch_manifest(session.context(), backup, bad).tables;
+    return fetch_manifest(session.context(), backup, bad);
   } catch (const Error& error) {
-    session.log().warning("tables are not shown: " + error.message());
-    return {};
+    session.log().warning("tables and globals are not shown: " + error.message());
+    return std::nullopt;
   }
 }
 
 int run_show(const ShowOptions& options, Session& session) {
   const BackupRecord backup = wanted_backup(session, {options.id, {}, options.database, {}});
   const std::string which = options.tables.value_or("top");
-  const std::vector<ManifestTable> tables =
-      which == "none" ? std::vector<ManifestTable>{} : tables_of(backup, session);
+  const std::optional<Manifest> manifest =
+      which == "none" ? std::nullopt : manifest_of(backup, session);
+  const ManifestGlobals globals = manifest ? globals_of(*manifest) : ManifestGlobals();
   Output& output = session.output();
   if (output.json()) {
-    output.document(shown_json(backup, tables));
+    output.document(shown_json(backup, manifest ? manifest->tables : std::vector<ManifestTable>(),
+                               globals.globals ? &*globals.globals : nullptr));
     return 0;
   }
   print_facts(backup, output);
+  if (manifest) print_globals(globals, output);
   print_copies(backup, output);
-  print_tables(tables, which == "all", output);
+  if (manifest) print_tables(manifest->tables, which == "all", output);
   return 0;
 }
 

@@ -12,8 +12,10 @@
 #include "pg/connection.h"
 #include "pg/database_properties.h"
 #include "pg/dump_access.h"
+#include "pg/globals.h"
 #include "pg/name.h"
 #include "pg/tools.h"
+#include "repo/globals_json.h"
 #include "repo/properties_json.h"
 #include "stream/process.h"
 
@@ -52,6 +54,24 @@ DumpArguments dump_arguments(const Config& config, const std::string& conninfo,
   return arguments;
 }
 
+// The cluster's globals as a manifest has them, or why they cannot be had: a role whose name the
+// database's encoding does not know must not keep the database from being dumped.
+struct TakenGlobals {
+  std::string encoded, problem;
+};
+
+TakenGlobals take_globals(PgConnection& connection) {
+  TakenGlobals taken;
+  connection.execute("SAVEPOINT globals");
+  try {
+    taken.encoded = encode_globals(read_globals(connection));
+  } catch (const Error& error) {
+    taken.problem = error.message();
+    connection.execute("ROLLBACK TO SAVEPOINT globals");
+  }
+  return taken;
+}
+
 std::string version_text(int server_version) {
   return fmt::format("{}.{}", server_version / 10000, server_version % 10000);
 }
@@ -67,6 +87,7 @@ struct DumpSource::State {
   PgConnection connection;
   std::optional<ExportedSnapshot> snapshot;
   DatabaseProperties properties;
+  TakenGlobals globals;
   std::string system;
   std::set<std::string> configuration_tables;
   ToolVersion tool;
@@ -85,6 +106,7 @@ DumpSource::DumpSource(const Context& context, const std::string& database)
   state.system = system_identifier(state.connection);
   state.snapshot.emplace(state.connection);
   state.properties = read_properties(state.connection);
+  state.globals = take_globals(state.connection);
   for (const std::string& table : extension_configuration_tables(state.connection))
     state.configuration_tables.insert(table);
   state.process.emplace(
@@ -103,6 +125,12 @@ std::size_t DumpSource::read(std::span<std::byte> out) {
   return count;
 }
 
+std::vector<std::string> DumpSource::shortcomings() const {
+  const std::string& problem = state_->globals.problem;
+  if (problem.empty()) return {};
+  return {"roles and tablespaces are not in this backup: " + problem};
+}
+
 std::string DumpSource::current_part() const { return state_->archive->current_table(); }
 
 void DumpSource::describe(Manifest& manifest) const {
@@ -113,6 +141,10 @@ void DumpSource::describe(Manifest& manifest) const {
   manifest.tool_version = state.tool.text;
   manifest.archive_version = fmt::format("{}.{}", contents.version_major, contents.version_minor);
   manifest.properties = encode_properties(state.properties);
+  if (state.globals.problem.empty())
+    put_globals(manifest, state.globals.encoded);
+  else
+    put_globals_problem(manifest, state.globals.problem);
   manifest.owners.assign(contents.owners.begin(), contents.owners.end());
   for (const TableData& table : contents.tables) {
     ManifestTable entry{table.schema, table.name, table.copy_columns, table.rows, table.bytes,

@@ -113,7 +113,8 @@ Manifest begin_manifest(const Context& context, const BackupSubject& subject,
 
 // Data, then manifest: after this the backup exists.
 Manifest store(Context& context, const BackupSubject& subject, const BackupRecord& backup,
-               const OpenStream& open, std::vector<CopyOutcome>& copies) {
+               const OpenStream& open, std::vector<CopyOutcome>& copies,
+               std::vector<std::string>& shortcomings) {
   Manifest manifest = begin_manifest(context, subject, backup);
   const std::string stem =
       backup_stem(context.config.cluster, backup.type, backup.created_at, manifest.id);
@@ -128,6 +129,7 @@ Manifest store(Context& context, const BackupSubject& subject, const BackupRecor
   options.minimum = context.config.copies_minimum;
   PutResult put = context.repository.put(options, watched);
   stream->describe(manifest);
+  shortcomings = stream->shortcomings();
   manifest.objects = std::move(put.objects);
   manifest.plain_size = put.plain_size;
   manifest.plain_sha256 = put.plain_sha256;
@@ -233,7 +235,8 @@ StoredBackup store_backup(Context& context, const BackupSubject& subject, const 
   };
   try {
     std::vector<CopyOutcome> copies;
-    const Manifest manifest = store(context, subject, result.backup, open, copies);
+    std::vector<std::string> shortcomings;
+    const Manifest manifest = store(context, subject, result.backup, open, copies, shortcomings);
     result.backup = record_of(manifest);
     add_copies(result.backup, manifest, copies);
     context.catalog.put_backup(result.backup);
@@ -241,6 +244,7 @@ StoredBackup store_backup(Context& context, const BackupSubject& subject, const 
     context.catalog.resolve_alert(
         alert_of(context, result.backup, "BACKUP_FAILURE", AlertSeverity::critical, "").dedup_key,
         context.clock.now());
+    result.warnings = std::move(shortcomings);
     tell_missing_copies(context, subject, result);
     verify_fresh(context, manifest, result);
   } catch (const Error& error) {

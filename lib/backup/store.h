@@ -30,6 +30,8 @@ class BackupStream : public Source {
  public:
   // Fills what the manifest says of the source. Called once, after read() returned 0.
   virtual void describe(Manifest& manifest) const = 0;
+  // What the backup should have and has not, though it is good: the run's exit status is 3 then.
+  virtual std::vector<std::string> shortcomings() const { return {}; }
   // What is being read, for the progress bar; or empty.
   virtual std::string current_part() const { return {}; }
 };
@@ -37,7 +39,7 @@ class BackupStream : public Source {
 struct StoredBackup {
   BackupRecord backup;                // as the catalog has it: VERIFIED, COMPLETED or FAILED
   std::optional<Error> error;         // why there is no backup
-  std::vector<std::string> warnings;  // copies that could not be written or do not verify
+  std::vector<std::string> warnings;  // copies that are not there or do not verify; shortcomings
 };
 
 // Opens the stream; `begun` has the backup's id, cluster and times.

@@ -82,7 +82,7 @@ Findings examine(const Config& config, const Clock& clock) {
   };
   add(check_keys(config, clock));
   add(check_server(config));
-  add(check_restore_role(config));
+  add(check_restore_role(config, clock));
   add(check_catalog(config));
   add(check_storages(config, clock));
   add(check_spool(config));

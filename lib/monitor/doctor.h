@@ -26,10 +26,11 @@ inline constexpr std::chrono::hours kOldKey{90 * 24};
 // The key file: there, private, one active key that is not old, the escrow keys.
 Findings check_keys(const Config& config, const Clock& clock);
 // The server: reachable, a version that this program knows, pg_dump and pg_restore of its major;
-// what the role may read of the database of the conninfo.
+// what the role may read of each database that `dump --all` takes; whether it may read passwords.
 Findings check_server(const Config& config);
-// The role that restores: may create databases.
-Findings check_restore_role(const Config& config);
+// The role that restores: may create databases, and give what is in the newest backup to its
+// owners.
+Findings check_restore_role(const Config& config, const Clock& clock);
 // The catalog: opens, takes writes, is undamaged.
 Findings check_catalog(const Config& config);
 // Each storage, all at once: answers, is this cluster's, takes, returns and removes an object,

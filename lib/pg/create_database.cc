@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "pg/database_properties.h"
+#include "pg/setting_statement.h"
 
 namespace bkp {
 namespace {
@@ -30,60 +32,23 @@ std::string locale_options(PgConnection& connection, const DatabaseProperties& p
   return options;
 }
 
-// Settings whose value is a list of names, each quoted where it needs to be: written as one text
-// they would become one name.
-bool is_list_of_names(const std::string& setting) {
-  static const std::set<std::string> kLists = {
-      "local_preload_libraries",  "search_path",      "session_preload_libraries",
-      "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"};
-  return kLists.count(setting) > 0;
-}
-
-// "\"$user\", public" → {"$user", "public"}
-std::vector<std::string> split_names(const std::string& list) {
-  std::vector<std::string> names;
-  std::size_t at = 0;
-  while ((at = list.find_first_not_of(" \t\n", at)) != list.npos) {
-    std::string name;
-    if (list[at] == '"') {
-      for (++at; at < list.size(); ++at) {
-        if (list[at] == '"' && list.compare(at + 1, 1, "\"") != 0) break;
-        if (list[at] == '"') ++at;
-        name += list[at];
-      }
-      at = list.find(',', at);
-    } else {
-      const auto comma = list.find(',', at);
-      name = list.substr(at, comma - at);
-      name.erase(name.find_last_not_of(" \t\n") + 1);
-      at = comma;
-    }
-    names.push_back(std::move(name));
-    if (at == list.npos) break;
-    ++at;
+// One that this server refuses (of another major version, say, or a locale that its host lacks)
+// does not undo a restore: it is told, with the statement.
+std::string apply_setting(PgConnection& connection, const std::string& database,
+                          const DatabaseSetting& setting) {
+  const std::vector<std::string> statements =
+      setting_statements(setting_subject(setting.role, database), setting);
+  connection.execute("SAVEPOINT setting");
+  try {
+    for (const std::string& statement : statements) connection.execute(statement);
+  } catch (const Error& error) {
+    connection.execute("ROLLBACK TO SAVEPOINT setting");
+    return fmt::format("setting '{}' of the {} was not applied: {}", setting.name,
+                       setting.role.empty() ? "database" : "role '" + setting.role + "'",
+                       error.message());
   }
-  return names;
-}
-
-void apply_setting(PgConnection& connection, const std::string& database,
-                   const DatabaseSetting& setting) {
-  const std::string subject =
-      setting.role.empty() ? "ALTER DATABASE " + database
-                           : fmt::format("ALTER ROLE {} IN DATABASE {}",
-                                         connection.quote_identifier(setting.role), database);
-  const std::string name = connection.quote_identifier(setting.name);
-  std::string value;
-  if (is_list_of_names(setting.name)) {
-    for (const std::string& each : split_names(setting.value))
-      value += (value.empty() ? "" : ", ") + connection.quote_literal(each);
-    if (value.empty()) {  // no SET writes an empty list
-      connection.query("SELECT set_config($1, '', true)", {setting.name});
-      return connection.execute(fmt::format("{} SET {} FROM CURRENT", subject, name));
-    }
-  } else {
-    value = connection.quote_literal(setting.value);
-  }
-  connection.execute(fmt::format("{} SET {} TO {}", subject, name, value));
+  connection.execute("RELEASE SAVEPOINT setting");
+  return {};
 }
 
 struct Grant {
@@ -161,8 +126,9 @@ FROM aclexplode(ARRAY[$1::aclitem]))",
   Privileges(connection, name, properties.owner).apply(std::move(grants));
 }
 
-void apply_all(PgConnection& connection, const std::string& name,
-               const DatabaseProperties& properties) {
+std::vector<std::string> apply_all(PgConnection& connection, const std::string& name,
+                                   const DatabaseProperties& properties) {
+  std::vector<std::string> refused;
   const std::string database = connection.quote_identifier(name);
   apply_privileges(connection, name, properties);
   connection.execute(fmt::format(
@@ -176,16 +142,14 @@ void apply_all(PgConnection& connection, const std::string& name,
         connection.quote_literal(label.substr(std::min(equals, label.size() - 1) + 1))));
   }
   for (const DatabaseSetting& setting : properties.settings) {
-    try {
-      apply_setting(connection, database, setting);
-    } catch (const Error& error) {
-      throw error.within(fmt::format("setting '{}'", setting.name));
-    }
+    std::string problem = apply_setting(connection, name, setting);
+    if (!problem.empty()) refused.push_back(std::move(problem));
   }
   connection.execute(fmt::format("ALTER DATABASE {} WITH CONNECTION LIMIT {} IS_TEMPLATE {}",
                                  database, properties.connection_limit, properties.is_template));
   if (!properties.allow_connections)
     connection.execute(fmt::format("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", database));
+  return refused;
 }
 
 // The one that a database has without asking is not named: naming it takes a privilege on it.
@@ -222,16 +186,18 @@ void create_database(PgConnection& connection, const std::string& name,
   }
 }
 
-void apply_properties(PgConnection& connection, const std::string& name,
-                      const DatabaseProperties& properties) {
+std::vector<std::string> apply_properties(PgConnection& connection, const std::string& name,
+                                          const DatabaseProperties& properties) {
+  std::vector<std::string> refused;
   connection.execute("BEGIN");
   try {
-    apply_all(connection, name, properties);
+    refused = apply_all(connection, name, properties);
   } catch (const Error&) {
     connection.execute("ROLLBACK");
     throw;
   }
   connection.execute("COMMIT");
+  return refused;
 }
 
 void drop_database(PgConnection& connection, const std::string& name) {

@@ -57,9 +57,10 @@ bool database_exists(PgConnection& connection, const std::string& name);
 // (REVOKE CONNECT … FROM PUBLIC). `connection`: in any other database of the server.
 void create_database(PgConnection& connection, const std::string& name,
                      const DatabaseProperties& properties);
-// Reapplies privileges, comment, connection limit, settings of database and of roles in it.
-void apply_properties(PgConnection& connection, const std::string& name,
-                      const DatabaseProperties& properties);
+// Reapplies privileges, comment, connection limit, settings of database and of roles in it. Returns
+// the settings that this server does not take, each as a sentence; all else is applied.
+std::vector<std::string> apply_properties(PgConnection& connection, const std::string& name,
+                                          const DatabaseProperties& properties);
 // DROP DATABASE IF EXISTS … WITH (FORCE).
 void drop_database(PgConnection& connection, const std::string& name);
 

@@ -47,6 +47,15 @@ std::string qualified_name(std::string_view schema, std::string_view name) {
   return quoted_name(schema) + "." + quoted_name(name);
 }
 
+std::string quoted_literal(std::string_view text) {
+  std::string quoted = text.find('\\') == text.npos ? "'" : "E'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += c;
+    quoted += c;
+  }
+  return quoted + '\'';
+}
+
 std::string array_text(const std::vector<std::string>& elements) {
   std::string text = "{";
   for (const std::string& element : elements) {

@@ -59,6 +59,11 @@ BuildPlan plan_build(Context& context, PgConnection& server, const BackupRecord&
   return plan;
 }
 
+void leave_out_tablespaces(BuildPlan& plan) {
+  plan.properties.tablespace = "pg_default";
+  plan.selection.emplace_back("--no-tablespaces");
+}
+
 BuiltDatabase build_database(Context& context, PgConnection& server, const BuildPlan& plan,
                              const std::string& scratch, RestoreRecord& record) {
   BuiltDatabase built;
@@ -67,8 +72,8 @@ BuiltDatabase build_database(Context& context, PgConnection& server, const Build
                                plan.backup.id.substr(0, 8), plan.manifest.database,
                                format_size(plan.manifest.plain_size)));
   const std::string conninfo = restore_conninfo(context.config, scratch);
-  const GetResult got = restore_archive(context, plan.manifest,
-                                        {plan.read_order, plan.tools, conninfo, plan.jobs, {}});
+  const GetResult got = restore_archive(
+      context, plan.manifest, {plan.read_order, plan.tools, conninfo, plan.jobs, plan.selection});
   record.bytes = got.bytes;
   record.source_storage = fmt::format("{}", fmt::join(got.served_by, ","));
   for (const std::vector<CopyCheck>* bad : {&plan.bad_copies, &got.bad_copies})

@@ -24,6 +24,7 @@ struct BuildPlan {
   std::vector<std::string> read_order;
   std::vector<CopyCheck> bad_copies;
   unsigned jobs = 1;
+  std::vector<std::string> selection;  // further arguments of pg_restore
 };
 
 // Fetches the manifest and finds what would hinder building it on this server. `jobs`: default
@@ -31,6 +32,9 @@ struct BuildPlan {
 // are missing, no room for the spool), integrity (no manifest opens).
 BuildPlan plan_build(Context& context, PgConnection& server, const BackupRecord& backup,
                      std::optional<unsigned> jobs);
+
+// Everything is to go into the server's default tablespace.
+void leave_out_tablespaces(BuildPlan& plan);
 
 struct BuiltDatabase {
   std::unique_ptr<ScratchDatabase> database;

@@ -23,10 +23,12 @@ void carry_out(Context& context, const RestoreRequest& request, RestoreResult& r
   if (database_exists(server, request.into))
     throw Error(ErrorCode::usage, fmt::format("database '{}' exists already", request.into),
                 "choose another name for --into, or put the backup in its place with --swap");
-  const BuildPlan plan = plan_build(context, server, request.backup, request.jobs);
+  BuildPlan plan = plan_build(context, server, request.backup, request.jobs);
+  if (request.tablespaces == Tablespaces::left_out) leave_out_tablespaces(plan);
   const std::string scratch = scratch_name("restore", request.into);
   BuiltDatabase built = build_database(context, server, plan, scratch, record);
-  apply_properties(server, scratch, plan.properties);
+  for (std::string& refused : apply_properties(server, scratch, plan.properties))
+    built.warnings.push_back(std::move(refused));
   check_interrupt();
   built.database->rename_to(request.into);
   result.tables = built.tables;

@@ -11,17 +11,20 @@
 
 namespace bkp {
 
+enum class Tablespaces { wanted, left_out };
+
 struct RestoreRequest {
   BackupRecord backup;
   std::string into;              // the new database's name
   std::optional<unsigned> jobs;  // default: [restore] jobs; 1: streamed, needs no spool space
   std::string reason;
+  Tablespaces tablespaces = Tablespaces::wanted;  // left_out: all is in the default one
 };
 
 struct RestoreResult {
   RestoreRecord record;  // as the catalog has it
   std::uint64_t tables = 0;
-  std::vector<std::string> warnings;  // copies found bad on the way
+  std::vector<std::string> warnings;  // copies found bad on the way, settings not applied
   Coverage coverage;                  // what the backup leaves out, and how it was compared
 };
 

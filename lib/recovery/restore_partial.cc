@@ -102,7 +102,8 @@ void carry_out(Context& context, const PartialRequest& request, PartialResult& r
     const std::string name = scratch_name("restore", into);
     ScratchDatabase scratch(server, name, plan.properties);
     load_into(context, name, plan, request, result, record);
-    apply_properties(server, name, plan.properties);
+    for (std::string& refused : apply_properties(server, name, plan.properties))
+      result.restored.warnings.push_back(std::move(refused));
     scratch.rename_to(into);
   }
   result.restored.coverage = coverage_of(plan.manifest);

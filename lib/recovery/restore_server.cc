@@ -21,7 +21,9 @@ void require_roles(PgConnection& server, const DatabaseProperties& properties,
   throw Error(
       ErrorCode::failed,
       fmt::format("the server lacks roles that the backup needs: {}", fmt::join(missing, ", ")),
-      "as a superuser: " + cure);
+      "--globals makes them as they were, if the backup has them ('bkp show'); or as a "
+      "superuser: " +
+          cure);
 }
 
 void require_membership(PgConnection& server, const DatabaseProperties& properties,

@@ -46,13 +46,14 @@ void carry_out(Context& context, const SwapRequest& request, SwapResult& result,
   PgConnection server(postgres);
   const TargetLock lock(server, name);
   close_killed_restores(context, record);
-  const SwapPlan plan =
-      plan_swap(context, server, request.restore.backup, name, request.restore.jobs);
+  SwapPlan plan = plan_swap(context, server, request.restore.backup, name, request.restore.jobs);
+  if (request.restore.tablespaces == Tablespaces::left_out) leave_out_tablespaces(plan.build);
   for (const std::string& note : plan.notes) context.log.info(note);
   for (const std::string& change : plan.changes) context.log.info(change);
   const std::string scratch = scratch_name("restore", name);
   BuiltDatabase built = build_database(context, server, plan.build, scratch, record);
-  apply_properties(server, scratch, plan.build.properties);
+  for (std::string& refused : apply_properties(server, scratch, plan.build.properties))
+    built.warnings.push_back(std::move(refused));
   if (plan.build.properties.allow_connections) analyze(context, scratch);
   check_interrupt();
   context.log.info(fmt::format("swapping: '{}' becomes '{}'", name, plan.old_database));

@@ -187,6 +187,20 @@ TEST_CASE("what is wrong is told in one screen, with what to type, and the right
     CHECK(ended.code == 1);
     CHECK(desk.bkp("restore latest --db own --into copy").code == 0);
   }
+  SECTION("globals, and a database or none") {
+    check(desk.bkp("restore latest --globals-only --into x"), 2,
+          "bkp: error: '--globals-only' restores no database, so it takes no '--into'\n"
+          "hint: with a database it is '--globals'\n");
+    check(desk.bkp("restore latest --into x --globals --dry-run"), 2,
+          "bkp: error: '--globals' and '--dry-run' exclude each other\n"
+          "hint: '--globals-only --dry-run' shows what '--globals' would make\n");
+  }
+  SECTION("a doctor without a configuration to look at") {
+    desk.edit("[dump]", "[dump]\nexclude_tabels = []");
+    const Ended ended = desk.bkp("doctor");
+    CHECK(ended.out.find("FAIL  configuration: ") == 0);
+    CHECK(ended.code == 2);
+  }
   SECTION("'latest' of two databases") {
     REQUIRE(desk.bkp("dump --db shop --db postgres").code == 0);
     const Ended ended = desk.bkp("restore latest --into x");

@@ -62,12 +62,14 @@ class Postgres:
                 "max_wal_size = 4GB\nautovacuum = off\nlog_min_messages = fatal\n")
     ACCESS = 'local all with_password scram-sha-256\nlocal all all trust\n'
 
-    def __init__(self, directory):
+    def __init__(self, directory, programs=BIN):
+        """`programs`: a directory with initdb, postgres, psql, pg_dump and so on of one major."""
+        self.bin = pathlib.Path(programs)
         self.directory = make_directory(directory)
         self.data = self.directory / 'data'
         self.superuser = OWNER.pw_name
         self.process = None
-        subprocess.run(owner_command([BIN / 'initdb', '-D', self.data, '-U', self.superuser, '-E',
+        subprocess.run(owner_command([self.bin / 'initdb', '-D', self.data, '-U', self.superuser, '-E',
                                       'UTF8', '--locale=C.UTF-8', '--auth=trust', '--no-sync']),
                        check=True, stdout=subprocess.DEVNULL, env=environment(self.directory),
                        cwd='/')
@@ -79,7 +81,7 @@ class Postgres:
     def start(self):
         with open(self.directory / 'log', 'ab') as log:
             self.process = subprocess.Popen(
-                owner_command([BIN / 'postgres', '-D', self.data], death_signal='QUIT'),
+                owner_command([self.bin / 'postgres', '-D', self.data], death_signal='QUIT'),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
                 env=environment(self.directory))
         wait_until(lambda: self.answers() or self.process.poll() is not None, 'PostgreSQL')
@@ -87,7 +89,7 @@ class Postgres:
             raise RuntimeError((self.directory / 'log').read_text(encoding='utf-8'))
 
     def answers(self):
-        return subprocess.run([BIN / 'pg_isready', '-q', '-h', self.directory],
+        return subprocess.run([self.bin / 'pg_isready', '-q', '-h', self.directory],
                               check=False).returncode == 0
 
     def stop(self):
@@ -100,7 +102,7 @@ class Postgres:
 
     def client(self, program, *arguments, database=None, text=True, **options):
         """Output of a client program as the superuser; a failure raises with its words."""
-        argv = [str(BIN / program), '-h', str(self.directory), '-U', self.superuser]
+        argv = [str(self.bin / program), '-h', str(self.directory), '-U', self.superuser]
         argv += (['-d', database] if database else []) + [str(word) for word in arguments]
         done = subprocess.run(argv, capture_output=True, text=text, check=False,
                               env=environment(self.directory), **options)
@@ -130,11 +132,23 @@ class Postgres:
                      " FROM generate_series(1, 31) j)"
                      f' FROM generate_series(1, {megabytes} * 1048) i', name)
 
-    def schema_of(self, database):
-        """pg_dump's view of everything but the rows, without what names or protects the script."""
-        lines = self.client('pg_dump', '-s', database=database).splitlines()
-        return '\n'.join(line for line in lines
+    @property
+    def major(self):
+        return int((self.data / 'PG_VERSION').read_text())
+
+    @staticmethod
+    def unprotected(script):
+        """A script of pg_dump without the lines that protect it, which differ each time."""
+        return '\n'.join(line for line in script.splitlines()
                          if not line.startswith(('\\restrict', '\\unrestrict')))
+
+    def schema_of(self, database):
+        """pg_dump's view of everything but the rows."""
+        return self.unprotected(self.client('pg_dump', '-s', database=database))
+
+    def globals(self):
+        """pg_dumpall's view of roles and tablespaces."""
+        return self.unprotected(self.client('pg_dumpall', '-g'))
 
 
 class Rgw:

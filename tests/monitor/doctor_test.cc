@@ -99,7 +99,7 @@ TEST_CASE("each thing that is wrong is one failed finding with its cure") {
   }
   SECTION("no server") {
     CHECK_FALSE(failed(check_server(place.config)).cure.empty());
-    CHECK(failed(check_restore_role(place.config)).subject == "restore role");
+    CHECK(failed(check_restore_role(place.config, place.clock)).subject == "restore role");
   }
   SECTION("no spool directory") {
     place.config.spool_dir = place.path() / "nowhere";

@@ -201,17 +201,21 @@ CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f() O
                         "DROP ROLE in_default, in_policy, in_grant, in_setting, is_owner");
 }
 
-TEST_CASE("a setting or locale that the server does not take is an error that names it") {
+TEST_CASE("a setting that the server does not take is named, a locale or owner is an error") {
   const TestDatabase database("props_bad");
   DatabaseProperties properties = properties_of("props_bad");
   PgConnection admin(shared_cluster().conninfo());
   drop_database(admin, "copy");
   create_database(admin, "copy", properties);
-  properties.settings = {{"", "no_such_setting", "1"}};
+  properties.settings = {
+      {"", "no_such_setting", "1"}, {"", "work_mem", "1MB"}, {"postgres", "work_mem", "much"}};
   properties.connection_limit = 3;
-  CHECK_THAT(error_of([&] { apply_properties(admin, "copy", properties); }).message(),
-             Catch::Contains("setting 'no_such_setting'"));
-  CHECK(properties_of("copy").connection_limit == -1);
+  const std::vector<std::string> refused = apply_properties(admin, "copy", properties);
+  REQUIRE(refused.size() == 2);
+  CHECK_THAT(refused[0], Catch::StartsWith("setting 'no_such_setting' of the database was not"));
+  CHECK_THAT(refused[1], Catch::StartsWith("setting 'work_mem' of the role 'postgres' was not"));
+  CHECK(properties_of("copy").connection_limit == 3);
+  CHECK(properties_of("copy").settings == std::vector<DatabaseSetting>{{"", "work_mem", "1MB"}});
   drop_copy();
   if (admin.major() < 17) {
     properties.locale_provider = "builtin";

@@ -65,6 +65,16 @@ constexpr Command kCommands[] = {
      "bkp verify latest --deep\n"
      "bkp verify --all --storage b2 --depth stat",
      declare_verify, Effect::changes, "VERIFY_FAILURE"},
+    {"sync", "Keep", nullptr, "bring missing or damaged copies back from good ones",
+     "bkp sync\n"
+     "bkp sync --storage b2 --limit 50GiB\n"
+     "bkp sync --dry-run",
+     declare_sync, Effect::changes, "SYNC_FAILURE"},
+    {"cleanup", "Keep", "cleanup", "remove what has had its time, and what belongs to nobody",
+     "bkp cleanup --dry-run\n"
+     "bkp cleanup\n"
+     "bkp cleanup --storage local",
+     declare_cleanup, Effect::changes, "CLEANUP_FAILURE"},
     {"rm", "Keep", "cleanup", "remove backups, or their copies in some storages, on purpose",
      "bkp rm 1a2b3c4d --dry-run\n"
      "bkp rm 1a2b3c4d --storage local\n"

@@ -25,11 +25,13 @@ Run declare_status(CLI::App& app);
 Run declare_init(CLI::App& app);
 Run declare_doctor(CLI::App& app);
 Run declare_key(CLI::App& app);
+Run declare_cleanup(CLI::App& app);
 Run declare_dump(CLI::App& app);
 Run declare_list(CLI::App& app);
 Run declare_show(CLI::App& app);
 Run declare_cat(CLI::App& app);
 Run declare_catalog(CLI::App& app);
+Run declare_sync(CLI::App& app);
 Run declare_verify(CLI::App& app);
 Run declare_restore(CLI::App& app);
 

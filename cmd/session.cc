@@ -83,6 +83,7 @@ struct Session::State {
   std::string host = host_name();
   std::string run_id = Uuid::random().text();
   std::string summary;
+  std::string statistics = "{}";
   std::optional<Config> config;
   Secrets secrets = Secrets::optional;
   std::vector<Lock> locks;
@@ -131,6 +132,7 @@ int Session::carry_out(const Run& run) {
     record.finished_at = clock().now();
     record.exit_code = code;
     record.message = message;
+    record.statistics = state_->statistics;
     catalog().put_run(record);
   };
   try {
@@ -229,6 +231,7 @@ void Session::report(const Error& error) {
 const std::string& Session::actor() const { return state_->start.globals.actor; }
 const std::string& Session::host() const { return state_->host; }
 const std::string& Session::run_id() const { return state_->run_id; }
+void Session::set_statistics(std::string json) { state_->statistics = std::move(json); }
 void Session::set_summary(std::string summary) { state_->summary = std::move(summary); }
 
 void Session::take_lock(const std::string& name) {

@@ -61,6 +61,8 @@ class Session {
   const std::string& run_id() const;  // of the record
   // What came of it, for the record of a run that ends by itself.
   void set_summary(std::string summary);
+  // What it did in figures, a JSON object, for the same record.
+  void set_statistics(std::string json);
 
   // The lock NAME of this cluster on this host, held until the session ends, waiting as --wait
   // says.

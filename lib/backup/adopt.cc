@@ -88,19 +88,40 @@ void adopt(Context& context, const std::string& stem, const FoundBackup& stored,
   ++result.adopted;
 }
 
-// A copy that the catalog has no word of, or took for one that was never made or had gone.
-bool is_news(const BackupRecord& backup, const std::string& storage) {
+const CopyRecord* copy_in(const BackupRecord& backup, const std::string& storage) {
   for (const CopyRecord& copy : backup.copies)
-    if (copy.storage == storage)
-      return copy.state == CopyState::failed || copy.state == CopyState::missing;
-  return true;
+    if (copy.storage == storage) return &copy;
+  return nullptr;
+}
+
+// A copy that the catalog has no word of, or took for one that was never made; or for one that had
+// gone, and is there again. A manifest is no proof of data that was missed: that is looked at.
+bool is_news(const Context& context, const std::string& stem, const BackupRecord& backup,
+             const std::string& storage) {
+  const CopyRecord* copy = copy_in(backup, storage);
+  if (copy == nullptr || copy->state == CopyState::failed) return true;
+  if (copy->state != CopyState::missing) return false;
+  const std::optional<Manifest> manifest = context.repository.manifest(stem, {storage});
+  return manifest &&
+         context.repository.check(*manifest, storage, CheckDepth::stat).state == CopyState::good;
+}
+
+// Nobody removed it, no storage had it any more, and now one has.
+bool came_back(const BackupRecord& backup, const FoundBackup& stored) {
+  if (backup.status != BackupStatus::deleted) return false;
+  return std::any_of(stored.storages.begin(), stored.storages.end(),
+                     [&](const std::string& storage) {
+                       const CopyRecord* copy = copy_in(backup, storage);
+                       return copy != nullptr && copy->state == CopyState::missing;
+                     });
 }
 
 void refresh(Context& context, const std::string& stem, const FoundBackup& stored,
              const BackupRecord& known) {
   if (known.status == BackupStatus::deleted) return;
   for (const std::string& storage : stored.storages)
-    if (is_news(known, storage)) context.catalog.put_copy(known.id, copy_of(known, stem, storage));
+    if (is_news(context, stem, known, storage))
+      context.catalog.put_copy(known.id, copy_of(known, stem, storage));
   if (!stored.held || known.held) return;
   BackupRecord held = known;
   held.copies.clear();
@@ -134,7 +155,7 @@ AdoptResult adopt_backups(Context& context, const AdoptRequest& request) {
     check_interrupt();
     if (request.wanted && !request.wanted(stem)) continue;
     const auto row = known.find(stem);
-    if (row == known.end() || unfinished(row->second))
+    if (row == known.end() || unfinished(row->second) || came_back(row->second, stored))
       adopt(context, stem, stored, result);
     else
       refresh(context, stem, stored, row->second);

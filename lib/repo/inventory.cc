@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -34,20 +36,32 @@ std::vector<Object> list_backups(const Repository& repository, const std::string
 }
 
 void add(const std::vector<Object>& objects, StoredAmount& amount, Inventory& inventory) {
-  std::vector<std::string> held;
+  std::map<std::string, StoredRest> by_stem;
+  std::set<std::string> with_manifest, held;
   for (const Object& object : objects) {
     const std::string stem = stem_of(object.name);
     if (stem.empty()) continue;
     amount.bytes += object.size;
     const ObjectRole role = role_of(object.name);
-    if (role == ObjectRole::hold) held.push_back(stem);
-    if (role != ObjectRole::manifest) continue;
-    ++amount.backups;
-    inventory.backups[stem].storages.push_back(amount.storage);
+    if (role == ObjectRole::hold) held.insert(stem);
+    if (role == ObjectRole::manifest) with_manifest.insert(stem);
+    StoredRest& rest = by_stem[stem];
+    rest.objects.push_back(object.name);
+    rest.bytes += object.size;
+    rest.newest = std::max(rest.newest, object.modified);
   }
+  amount.backups = with_manifest.size();
+  for (const std::string& stem : with_manifest)
+    inventory.backups[stem].storages.push_back(amount.storage);
   for (const std::string& stem : held)
     if (const auto backup = inventory.backups.find(stem); backup != inventory.backups.end())
       backup->second.held = true;
+  for (auto& [stem, rest] : by_stem) {
+    if (with_manifest.contains(stem)) continue;
+    rest.storage = amount.storage;
+    rest.stem = stem;
+    inventory.rests.push_back(std::move(rest));
+  }
 }
 
 }  // namespace

@@ -25,9 +25,20 @@ struct StoredAmount {
   std::uint64_t bytes = 0;  // of all that belongs to backups
 };
 
+// Objects of one stem in a storage that has no manifest of it: of a run that is at work or was
+// killed, or of a copy that lost its manifest.
+struct StoredRest {
+  std::string storage;
+  std::string stem;
+  std::vector<std::string> objects;
+  std::uint64_t bytes = 0;
+  TimePoint newest;  // the last of them to be written, a heartbeat among them
+};
+
 struct Inventory {
   std::map<std::string, FoundBackup> backups;  // by stem
   std::vector<StoredAmount> storages;          // in the order asked for
+  std::vector<StoredRest> rests;               // by storage and stem
   bool answered(const std::string& storage) const;
 };
 

@@ -13,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kOldestTold = 10;
 constexpr const char* kDebian = "/usr/lib/postgresql";
 
 bool has_tools(const fs::path& directory) {
@@ -62,6 +63,12 @@ std::vector<fs::path> packaged_directories(int major) {
           fmt::format("/usr/pgsql-{}/bin", major)};
 }
 
+std::string told(const std::pair<int, fs::path>& newest_older) {
+  if (newest_older.first == 0) return {};
+  return fmt::format(": the newest here is {}, in '{}'", newest_older.first,
+                     newest_older.second.string());
+}
+
 }  // namespace
 
 fs::path find_tools(int major, const fs::path& configured) {
@@ -84,18 +91,25 @@ fs::path find_tools(int major, const fs::path& configured) {
   for (const fs::path& directory : packaged_directories(major))
     if (major_of(directory) == major) return directory;
   std::vector<std::pair<int, fs::path>> newer;
+  std::pair<int, fs::path> newest_older;  // told when nothing will do
   std::vector<fs::path> others = path_directories();
   if (const auto directory = pg_config_directory()) others.insert(others.begin(), *directory);
   for (const fs::path& directory : others) {
     const int found = major_of(directory);
     if (found == major) return directory;
     if (found > major) newer.emplace_back(found, directory);
+    newest_older = std::max(newest_older, {found, directory});
   }
+  for (int below = major - 1; below >= kOldestTold && newest_older.first < below; --below)
+    for (const fs::path& directory : packaged_directories(below))
+      newest_older = std::max(newest_older, {major_of(directory), directory});
   for (int above = major + 1; above < major + 20; ++above)
     for (const fs::path& directory : packaged_directories(above))
       if (major_of(directory) == above) newer.emplace_back(above, directory);
   if (newer.empty())
-    throw Error(ErrorCode::usage, fmt::format("no pg_dump of PostgreSQL {} or later", major), hint);
+    throw Error(ErrorCode::usage,
+                fmt::format("no pg_dump of PostgreSQL {} or later{}", major, told(newest_older)),
+                hint);
   return std::min_element(newer.begin(), newer.end())->second;
 }
 

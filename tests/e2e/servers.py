@@ -12,7 +12,8 @@ from s3_client import S3Client
 
 SERVICES = pathlib.Path(__file__).resolve().parent.parent / 'support' / 'services'
 OWNER = pwd.getpwuid(os.getuid()) if os.getuid() else pwd.getpwnam('postgres')
-BIN = max(pathlib.Path('/usr/lib/postgresql').glob('*/bin'), key=lambda path: int(path.parent.name))
+INSTALLED = max(pathlib.Path('/usr/lib/postgresql').glob('*/bin'), key=lambda path: int(path.parent.name))
+BIN = pathlib.Path(os.environ.get('BKP_TEST_PG_BIN') or INSTALLED)
 
 
 def free_port():
@@ -89,7 +90,7 @@ class Postgres:
             raise RuntimeError((self.directory / 'log').read_text(encoding='utf-8'))
 
     def answers(self):
-        return subprocess.run([self.bin / 'pg_isready', '-q', '-h', self.directory],
+        return subprocess.run([INSTALLED / 'pg_isready', '-q', '-h', self.directory],
                               check=False).returncode == 0
 
     def stop(self):

@@ -124,5 +124,12 @@ TEST_CASE("tools of the server's major version or later are found, older ones ar
   write_tool(bin, "pg_dump", "18beta1");
   CHECK(tool_version(bin / "pg_dump").major == 18);
   CHECK_THROWS_AS(tool_version("/bin/true"), Error);
-  CHECK_THROWS_AS(find_tools(99, ""), Error);
+  try {
+    find_tools(99, "");
+    CHECK(false);
+  } catch (const Error& error) {
+    CHECK_THAT(error.message(),
+               Catch::StartsWith("no pg_dump of PostgreSQL 99 or later: the newest here is "));
+    CHECK_THAT(error.hint(), Catch::Contains("postgresql-client-99"));
+  }
 }

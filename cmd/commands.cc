@@ -63,7 +63,8 @@ constexpr Command kCommands[] = {
     {"verify", "Keep", nullptr, "check the copies of backups in every storage",
      "bkp verify\n"
      "bkp verify latest --deep\n"
-     "bkp verify --all --storage b2 --depth stat",
+     "bkp verify --all --storage b2 --depth stat\n"
+     "bkp verify --restore --html proof.html",
      declare_verify, Effect::changes, "VERIFY_FAILURE"},
     {"sync", "Keep", nullptr, "bring missing or damaged copies back from good ones",
      "bkp sync\n"

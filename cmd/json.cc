@@ -99,6 +99,12 @@ std::string verify_json(const std::vector<VerifyResult>& results) {
   return encode(all);
 }
 
+std::string proofs_json(const std::vector<ProofReport>& reports) {
+  Json all = Json::array();
+  for (const ProofReport& report : reports) all.push_back(to_json(report));
+  return encode(all);
+}
+
 std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables,
                        const Globals* globals) {
   Json shown = to_json(backup);

@@ -16,6 +16,7 @@
 #include "monitor/doctor.h"
 #include "pg/globals.h"
 #include "recovery/merge.h"
+#include "recovery/proof_report.h"
 #include "recovery/restore.h"
 #include "recovery/restore_partial.h"
 #include "recovery/restore_swap.h"
@@ -30,6 +31,8 @@ std::string verify_json(const std::vector<VerifyResult>& results);
 // The backup with "tables" and "globals": names only, null where there are none.
 std::string shown_json(const BackupRecord& backup, const std::vector<ManifestTable>& tables,
                        const Globals* globals);
+// Each backup with "proof": the record of its test restore with "outcome", "findings", "failure".
+std::string proofs_json(const std::vector<ProofReport>& reports);
 // The record of the restore with "tables" (how many), "warnings", "left_out" (what the backup was
 // made without) and "digests" (whether rows were compared by them).
 std::string restore_json(const RestoreResult& result);

@@ -1,4 +1,4 @@
-#include "backup/verify.h"
+#include "verify.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "backup/selection.h"
+#include "backup/verify.h"
 #include "commands.h"
 #include "describe.h"
 #include "json.h"
@@ -15,16 +16,6 @@
 
 namespace bkp {
 namespace {
-
-struct VerifyOptions {
-  std::vector<std::string> ids;
-  bool all = false;
-  std::optional<std::string> sample;
-  std::optional<unsigned> limit;
-  std::optional<std::string> database, depth;
-  std::vector<std::string> storages;
-  bool deep = false;
-};
 
 constexpr double kSamplePercent = 10;
 constexpr unsigned kSampleLimit = 10;
@@ -79,7 +70,34 @@ void print(const VerifyResult& result, Output& output) {
   }
 }
 
+// What says how copies are checked says nothing of a test restore, and the other way round.
+void require_sense(const VerifyOptions& options) {
+  const auto refuse = [](bool given, const char* option, const char* with) {
+    if (given) throw Error(ErrorCode::usage, std::string("'") + option + "' says nothing " + with);
+  };
+  if (!options.restore) {
+    const char* without = "without '--restore'";
+    refuse(options.newest, "--newest", without);
+    refuse(options.random, "--random", without);
+    refuse(options.html.has_value(), "--html", without);
+    refuse(options.jobs.has_value(), "--jobs", without);
+    return;
+  }
+  const char* with = "with '--restore'";
+  refuse(options.all, "--all", with);
+  refuse(options.sample.has_value(), "--sample", with);
+  refuse(options.limit.has_value(), "--limit", with);
+  refuse(options.depth.has_value(), "--depth", with);
+  refuse(options.deep, "--deep", with);
+  if (options.newest && options.random)
+    throw Error(ErrorCode::usage, "'--newest' and '--random' exclude each other");
+  if (!options.ids.empty() && (options.newest || options.random))
+    throw Error(ErrorCode::usage, "an ID goes with neither '--newest' nor '--random'");
+}
+
 int run_verify(const VerifyOptions& options, Session& session) {
+  require_sense(options);
+  if (options.restore) return run_prove(options, session);
   for (const std::string& storage : options.storages) session.config().storage(storage);
   VerifyRequest request{chosen(options, session), options.storages, depth_of(options)};
   if (request.backups.empty()) session.log().info("there is no backup to verify");
@@ -110,6 +128,12 @@ Run declare_verify(CLI::App& app) {
              "stat: there, and of the right size; read (the default): SHA-256 of what is stored; "
              "deep: every seal too");
   app.add_flag("--deep", options->deep, "the same as --depth deep");
+  app.add_flag("--restore", options->restore, "restore into a scratch database and prove it");
+  app.add_flag("--newest", options->newest,
+               "with --restore: the newest of each database (the default)");
+  app.add_flag("--random", options->random, "with --restore: one whole backup at random");
+  add_count(app, "--jobs", options->jobs, "with --restore: connections at once");
+  add_text(app, "--html", options->html, "FILE", "with --restore: write the report to this file");
   return [options](Session& session) { return run_verify(*options, session); };
 }
 

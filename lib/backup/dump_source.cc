@@ -14,9 +14,11 @@
 #include "pg/dump_access.h"
 #include "pg/globals.h"
 #include "pg/name.h"
+#include "pg/soundness.h"
 #include "pg/tools.h"
 #include "repo/globals_json.h"
 #include "repo/properties_json.h"
+#include "repo/soundness_json.h"
 #include "stream/process.h"
 
 namespace bkp {
@@ -88,6 +90,7 @@ struct DumpSource::State {
   std::optional<ExportedSnapshot> snapshot;
   DatabaseProperties properties;
   TakenGlobals globals;
+  Soundness soundness;
   std::string system;
   std::set<std::string> configuration_tables;
   ToolVersion tool;
@@ -114,6 +117,8 @@ DumpSource::DumpSource(const Context& context, const std::string& database)
                                          state.properties.encoding)));
   state.digests = context.config.digests;
   state.archive.emplace(*state.process, state.digests ? Digests::yes : Digests::no);
+  // While pg_dump takes its locks and reads the definitions.
+  state.soundness = read_soundness(state.connection, Effort::cheap);
 }
 
 DumpSource::~DumpSource() = default;
@@ -145,6 +150,7 @@ void DumpSource::describe(Manifest& manifest) const {
     put_globals(manifest, state.globals.encoded);
   else
     put_globals_problem(manifest, state.globals.problem);
+  put_soundness(manifest, state.soundness);
   manifest.owners.assign(contents.owners.begin(), contents.owners.end());
   for (const TableData& table : contents.tables) {
     ManifestTable entry{table.schema, table.name, table.copy_columns, table.rows, table.bytes,

@@ -42,6 +42,12 @@ struct BuiltDatabase {
   std::vector<std::string> warnings;  // copies found bad on the way
 };
 
+// The two halves of build_database(), for who wants to know every difference.
+BuiltDatabase build_unproved(Context& context, PgConnection& server, const BuildPlan& plan,
+                             const std::string& scratch, RestoreRecord& record);
+Comparison compare_built(Context& context, const BuildPlan& plan, const std::string& scratch,
+                         RestoreRecord& record);
+
 // Restores into the scratch database `scratch` of scratch_name() and compares rows and digests of
 // every table with the manifest. Fills rows, bytes and source of `record`. The database's
 // properties are applied by the caller, when nobody may object any more (apply_properties).

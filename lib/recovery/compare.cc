@@ -2,19 +2,19 @@
 
 #include <fmt/format.h>
 
+#include "pg/name.h"
 #include "pg/table_check.h"
 
 namespace bkp {
 namespace {
 
 std::string difference(const ManifestTable& wanted, const CheckedTable& found) {
-  const std::string table = fmt::format("table {}.{}", wanted.schema, wanted.name);
-  if (found.missing) return table + " is missing";
+  if (found.missing) return "is not there";
   if (wanted.at_least && found.data.rows >= wanted.rows) return {};
   if (found.data.rows != wanted.rows)
-    return fmt::format("{}: {} rows instead of {}", table, found.data.rows, wanted.rows);
+    return fmt::format("{} rows instead of {}", found.data.rows, wanted.rows);
   if (!wanted.digest.empty() && found.data.digest.hex() != wanted.digest)
-    return fmt::format("{}: its {} rows differ from those that were dumped", table, wanted.rows);
+    return fmt::format("its {} rows differ from those that were dumped", wanted.rows);
   return {};
 }
 
@@ -26,7 +26,9 @@ Comparison compare_tables(const std::vector<ManifestTable>& wanted,
   for (std::size_t i = 0; i < found.size(); ++i) {
     result.rows += found[i].data.rows;
     std::string text = difference(wanted.at(i), found[i]);
-    if (!text.empty()) result.differences.push_back(std::move(text));
+    if (!text.empty())
+      result.differences.push_back(
+          {"table " + qualified_name(wanted[i].schema, wanted[i].name), std::move(text)});
   }
   return result;
 }
@@ -48,11 +50,12 @@ Comparison compare_database(const std::string& conninfo, const Manifest& manifes
   const LargeObjectData large = check_large_objects(conninfo, wanted);
   if (large.count != manifest.large_objects || large.bytes != manifest.large_object_bytes)
     result.differences.push_back(
-        fmt::format("large objects: {} with {} bytes instead of {} with {} bytes", large.count,
-                    large.bytes, manifest.large_objects, manifest.large_object_bytes));
+        {"large objects",
+         fmt::format("{} with {} bytes instead of {} with {} bytes", large.count, large.bytes,
+                     manifest.large_objects, manifest.large_object_bytes)});
   else if (!manifest.large_object_digest.empty() &&
            large.digest.hex() != manifest.large_object_digest)
-    result.differences.push_back("large objects: their content differs from what was dumped");
+    result.differences.push_back({"large objects", "their content differs from what was dumped"});
   return result;
 }
 

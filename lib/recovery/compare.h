@@ -9,10 +9,14 @@
 
 namespace bkp {
 
+struct Difference {
+  std::string object;  // "table public.orders"
+  std::string text;    // "99 rows instead of 100"
+};
+
 struct Comparison {
-  std::uint64_t rows = 0;  // in all tables, as found
-  std::vector<std::string>
-      differences;  // one a table: "table public.orders: 99 rows instead of 100"
+  std::uint64_t rows = 0;               // in all tables, as found
+  std::vector<Difference> differences;  // one a table
 };
 
 // Reads every table of the manifest in the database of `conninfo` over `jobs` connections. Tables

@@ -37,18 +37,24 @@ void end_record(Context& context, RestoreRecord& record, std::string outcome, st
   context.catalog.put_restore(record);
 }
 
-std::string alert_key(const RestoreRecord& record) {
-  return fmt::format("RESTORE_FAILURE:{}", record.target);
+AlertRecord alert_of(const RestoreSubject& subject) {
+  AlertRecord alert;
+  alert.severity = AlertSeverity::critical;
+  alert.type = subject.proof_of.empty() ? "RESTORE_FAILURE" : "TEST_RESTORE";
+  alert.dedup_key = fmt::format("{}:{}", alert.type,
+                                subject.proof_of.empty() ? subject.target : subject.proof_of);
+  alert.message = subject.proof_of.empty()
+                      ? fmt::format("restore of backup '{}' into '{}' failed", subject.backup_id,
+                                    subject.target)
+                      : fmt::format("test restore of backup '{}' of database '{}' failed",
+                                    subject.backup_id, subject.proof_of);
+  return alert;
 }
 
-void raise_failure(Context& context, const RestoreRecord& record) {
-  AlertRecord alert;
+void raise_failure(Context& context, const RestoreSubject& subject, const RestoreRecord& record) {
+  AlertRecord alert = alert_of(subject);
   alert.id = Uuid::random().text();
-  alert.type = "RESTORE_FAILURE";
-  alert.dedup_key = alert_key(record);
-  alert.severity = AlertSeverity::critical;
-  alert.message = fmt::format("restore of backup '{}' into '{}' failed: {}", record.backup_id,
-                              record.target, record.error);
+  alert.message += ": " + record.error;
   alert.backup_id = record.backup_id;
   alert.run_id = context.job_id;
   alert.first_at = alert.last_at = *record.finished_at;
@@ -63,22 +69,31 @@ bool is_locked(const std::exception& failure) {
 
 }  // namespace
 
-RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
-                             const std::function<void(RestoreRecord&)>& work) {
-  RestoreRecord record = begin_record(context, subject);
+LoggedRestore try_logged_restore(Context& context, const RestoreSubject& subject,
+                                 const std::function<void(RestoreRecord&)>& work) {
+  LoggedRestore logged{begin_record(context, subject), nullptr};
+  RestoreRecord& record = logged.record;
   context.catalog.put_restore(record);
   try {
     work(record);
   } catch (const std::exception& failure) {
+    logged.failure = std::current_exception();
     const InterruptShield shield;
-    end_record(context, record, "FAILED", describe(std::current_exception()));
-    if (!is_locked(failure)) raise_failure(context, record);
-    throw;
+    end_record(context, record, "FAILED", describe(logged.failure));
+    if (!is_locked(failure)) raise_failure(context, subject, record);
+    return logged;
   }
   const bool done = record.outcome == "RUNNING";
   end_record(context, record, done ? "DONE" : record.outcome, "");
-  if (done) context.catalog.resolve_alert(alert_key(record), context.clock.now());
-  return record;
+  if (done) context.catalog.resolve_alert(alert_of(subject).dedup_key, context.clock.now());
+  return logged;
+}
+
+RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
+                             const std::function<void(RestoreRecord&)>& work) {
+  LoggedRestore logged = try_logged_restore(context, subject, work);
+  if (logged.failure) std::rethrow_exception(logged.failure);
+  return std::move(logged.record);
 }
 
 void close_killed_restores(Context& context, const RestoreRecord& own) {

@@ -2,6 +2,7 @@
 // alert (unless another run was there first), which the next good one to its target resolves.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -14,11 +15,22 @@ struct RestoreSubject {
   std::string mode;    // "full", "swap", …
   std::string target;  // database
   std::string reason;
+  // Of a test restore, whose target is thrown away: the database that it tells about. Its failure
+  // is an alert of its own, TEST_RESTORE, one a database.
+  std::string proof_of = {};
+};
+
+// What became of it: the record as it is stored, and what was thrown, if anything was.
+struct LoggedRestore {
+  RestoreRecord record;
+  std::exception_ptr failure;
 };
 
 // Begins the record (RUNNING), does `work`, which fills in rows, bytes, source and details, and
 // ends the record: DONE (or what work made of the outcome: DECLINED), or FAILED with the error,
-// which is thrown on. Returns what is stored.
+// which is thrown on by the second of these. Returns what is stored.
+LoggedRestore try_logged_restore(Context& context, const RestoreSubject& subject,
+                                 const std::function<void(RestoreRecord&)>& work);
 RestoreRecord logged_restore(Context& context, const RestoreSubject& subject,
                              const std::function<void(RestoreRecord&)>& work);
 

@@ -8,6 +8,7 @@
 
 #include "backup/selection.h"
 #include "backup/verify.h"
+#include "backup/verify_sample.h"
 #include "commands.h"
 #include "describe.h"
 #include "json.h"
@@ -37,25 +38,31 @@ CheckDepth depth_of(const VerifyOptions& options) {
   return depth == "stat" ? CheckDepth::stat : depth == "deep" ? CheckDepth::deep : CheckDepth::read;
 }
 
-std::vector<BackupRecord> chosen(const VerifyOptions& options, Session& session) {
+// Whose turn it is, and where.
+std::vector<SampledBackup> chosen(const VerifyOptions& options, Session& session) {
   if (!options.ids.empty() && (options.all || options.sample))
     throw Error(ErrorCode::usage, "an ID goes with neither '--all' nor '--sample'");
   if (options.all && options.sample)
     throw Error(ErrorCode::usage, "'--all' and '--sample' exclude each other");
-  std::vector<BackupRecord> backups;
+  std::vector<SampledBackup> chosen;
   for (const std::string& id : options.ids)
-    backups.push_back(wanted_backup(session, {id, {}, options.database, {}}));
-  if (!options.ids.empty()) return backups;
+    chosen.push_back({wanted_backup(session, {id, {}, options.database, {}}), options.storages});
+  if (!options.ids.empty()) return chosen;
   BackupFilter filter;
   filter.database = options.database;
-  backups = session.catalog().backups(filter);
+  std::vector<BackupRecord> backups = session.catalog().backups(filter);
   std::erase_if(backups, [](const BackupRecord& backup) { return !is_whole(backup); });
-  if (options.all || backups.empty()) return backups;
+  if (options.all) {
+    for (BackupRecord& backup : backups) chosen.push_back({std::move(backup), options.storages});
+    return chosen;
+  }
   const double percent = options.sample ? percent_of(*options.sample) : kSamplePercent;
   const std::size_t limit = options.limit    ? *options.limit
                             : options.sample ? backups.size()
                                              : kSampleLimit;
-  return sample_for_verify(std::move(backups), percent, limit);
+  return sample_for_verify(
+      backups, options.storages.empty() ? session.repository().storage_names() : options.storages,
+      percent, limit);
 }
 
 void print(const VerifyResult& result, Output& output) {
@@ -99,10 +106,14 @@ int run_verify(const VerifyOptions& options, Session& session) {
   require_sense(options);
   if (options.restore) return run_prove(options, session);
   for (const std::string& storage : options.storages) session.config().storage(storage);
-  VerifyRequest request{chosen(options, session), options.storages, depth_of(options)};
-  if (request.backups.empty()) session.log().info("there is no backup to verify");
+  const CheckDepth depth = depth_of(options);
+  const std::vector<SampledBackup> sample = chosen(options, session);
+  if (sample.empty()) session.log().info("there is no backup to verify");
   Context context = session.context();
-  const std::vector<VerifyResult> results = verify(context, request);
+  std::vector<VerifyResult> results;
+  for (const SampledBackup& each : sample)
+    for (VerifyResult& result : verify(context, {{each.backup}, each.storages, depth}))
+      results.push_back(std::move(result));
   const auto bad = std::count_if(results.begin(), results.end(),
                                  [](const VerifyResult& result) { return !result.good(); });
   session.set_summary(fmt::format("{} verified, {} of them not good", results.size(), bad));

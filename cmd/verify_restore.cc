@@ -59,6 +59,7 @@ void print(const ProofReport& report, Output& output) {
       record.bytes == 0 ? "" : fmt::format("{} rows, {}, ", record.rows, format_size(record.bytes)),
       record.source_storage.empty() ? "" : fmt::format("from {}, ", record.source_storage),
       format_duration(std::chrono::duration<double>(record.duration_seconds))));
+  if (!report.looked_into()) return;
   for (const ProofFinding& finding : report.findings)
     output.line(fmt::format(
         "        {}  {}: {}{}{}",
@@ -67,14 +68,15 @@ void print(const ProofReport& report, Output& output) {
         printable(finding.text)));
 }
 
-// The findings have been told already.
-Error short_error(const ProofReport& report) {
+// Faults have been told already, one by one.
+Error failure_of(const ProofReport& report) {
+  const std::string title = fmt::format("backup '{}' of database '{}' is not proved",
+                                        report.backup.id, report.backup.database);
+  if (!report.looked_into()) return report.error->within(title);
   const std::size_t faults = count(report.findings, ProofLevel::failed);
-  return Error(
-      report.error->code(),
-      fmt::format("backup '{}' of database '{}' is not proved: {} fault{}", report.backup.id,
-                  report.backup.database, faults, faults == 1 ? "" : "s"),
-      report.error->hint());
+  return Error(report.error->code(),
+               fmt::format("{}: {} fault{}", title, faults, faults == 1 ? "" : "s"),
+               report.error->hint());
 }
 
 std::string told_in_one_line(const std::vector<ProofReport>& reports) {
@@ -98,7 +100,7 @@ int run_prove(const VerifyOptions& options, Session& session) {
     if (interrupt_signal() != 0) break;
     if (session.output().json()) continue;
     print(reports.back(), session.output());
-    if (!reports.back().proved()) session.report(short_error(reports.back()));
+    if (!reports.back().proved()) session.report(failure_of(reports.back()));
   }
   session.set_summary(told_in_one_line(reports));
   if (options.html)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 namespace bkp {
@@ -40,6 +41,7 @@ Coverage coverage_of(const Manifest& manifest) {
       std::string list;
       for (const Json& pattern : patterns)
         list += (list.empty() ? " " : ", ") + pattern.get<std::string>();
+      if (!list.empty() && std::string_view(name) != "table_data") coverage.all_objects = false;
       if (!list.empty())
         coverage.left_out += (coverage.left_out.empty() ? "" : "; ") + (words + list);
     }

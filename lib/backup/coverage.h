@@ -11,7 +11,8 @@ namespace bkp {
 
 struct Coverage {
   std::string left_out;  // "schemas tmp*; rows of tables public.log": empty: nothing, or not known
-  bool digests = true;   // rows are compared by digest, not only by number
+  bool all_objects = true;  // but perhaps not all rows
+  bool digests = true;      // rows are compared by digest, not only by number
 };
 
 void record_coverage(const Config& config, Manifest& manifest);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "backup/stored_manifest.h"
 #include "base/interrupt.h"
@@ -106,6 +105,7 @@ void put_verified(Context& context, BackupRecord& backup) {
         if (copy.state == CopyState::deleting || copy.state == CopyState::deleted)
           copy_in(backup, copy.storage) = copy;
       backup.held = now->held;
+      backup.proved_at = now->proved_at;
       backup.metadata = now->metadata;
       if (now->status == BackupStatus::deleted) {
         backup = *now;
@@ -195,25 +195,6 @@ std::vector<VerifyResult> verify(Context& context, const VerifyRequest& request)
   for (const BackupRecord& backup : request.backups)
     results.push_back(verify_one(context, backup, request));
   return results;
-}
-
-std::vector<BackupRecord> sample_for_verify(std::vector<BackupRecord> backups, double percent,
-                                            std::size_t limit) {
-  const auto last_check = [](const BackupRecord& backup) {
-    std::optional<TimePoint> oldest;  // of its copies: one never looked at counts as never
-    for (const CopyRecord& copy : backup.copies) {
-      if (!copy.checked_at) return TimePoint::min();
-      if (!oldest || *copy.checked_at < *oldest) oldest = copy.checked_at;
-    }
-    return oldest.value_or(TimePoint::min());
-  };
-  std::stable_sort(
-      backups.begin(), backups.end(),
-      [&](const BackupRecord& a, const BackupRecord& b) { return last_check(a) < last_check(b); });
-  const auto wanted =
-      static_cast<std::size_t>(std::ceil(static_cast<double>(backups.size()) * percent / 100));
-  backups.resize(std::min({std::max<std::size_t>(wanted, 1), limit, backups.size()}));
-  return backups;
 }
 
 int verify_exit_code(const std::vector<VerifyResult>& results) {

@@ -39,11 +39,6 @@ struct StorageDepth {
 VerifyResult verify_backup(Context& context, BackupRecord backup, const Manifest& manifest,
                            const std::vector<StorageDepth>& storages);
 
-// The backups of a sample: a tenth of `backups` (or `percent`), at most `limit`, at least one,
-// those whose last check is longest ago first.
-std::vector<BackupRecord> sample_for_verify(std::vector<BackupRecord> backups, double percent,
-                                            std::size_t limit);
-
 // 0, also for copies in a storage that was added after the backup; 4 when a copy is damaged or
 // missing; 1 when a storage did not answer; 3 when a copy is absent that could not be written.
 int verify_exit_code(const std::vector<VerifyResult>& results);

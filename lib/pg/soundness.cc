@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -15,6 +16,8 @@ namespace {
 
 // Reading must not wait for an application, which may wait for the dump in turn.
 constexpr const char* kMoment = "200ms";
+
+constexpr std::size_t kAtOnce = 100;  // sequences
 
 constexpr const char* kNotValid = R"(
 SELECT nspname, relname, conname
@@ -88,6 +91,9 @@ struct SequenceUse {
         indexed(row.at(8) == "t") {}
 
   bool ascends() const { return !increment.starts_with('-'); }
+  bool looked_at(Effort effort) const {
+    return column_readable && (indexed || effort == Effort::whole);
+  }
 
   std::string sequence, table, column, increment;
   bool sequence_readable, column_readable, indexed;
@@ -117,32 +123,48 @@ std::vector<std::string> names(PgConnection& connection, const char* query) {
   return all;
 }
 
-// The next value, which a setval() may have made the last one as well.
-std::string next_value(const SequenceUse& use) {
-  return fmt::format(
-      "(SELECT CASE WHEN is_called THEN last_value::numeric + ({}) ELSE last_value END FROM {})",
+// Number, next value, and where the column is looked at, what it has reached, and whether that is
+// the next value or beyond.
+std::string question(const SequenceUse& use, std::size_t number, Effort effort) {
+  // A setval() may have made the last value the next one as well.
+  const std::string next = fmt::format(
+      "SELECT CASE WHEN is_called THEN last_value::numeric + ({}) ELSE last_value END AS next "
+      "FROM {}",
       use.increment, use.sequence);
+  if (!use.looked_at(effort))
+    return fmt::format("SELECT {}, next::text, NULL::text, NULL::bool FROM ({}) AS s", number,
+                       next);
+  return fmt::format(
+      "SELECT {}, next::text, reached::text, next {} reached FROM ({}) AS s, "
+      "(SELECT {}({}) AS reached FROM {}) AS c",
+      number, use.ascends() ? "<=" : ">=", next, use.ascends() ? "max" : "min", use.column,
+      use.table);
 }
 
-void look_at(PgConnection& connection, const SequenceUse& use, Effort effort, Soundness& found) {
-  if (!use.sequence_readable) {
-    found.unlooked_sequences.emplace(use.sequence, "");
+// Many sequences by one query: some databases have one for each table of each of their customers.
+// What fails is looked at by halves, down to the one that fails.
+void look_at(PgConnection& connection, std::span<const SequenceUse> uses, Effort effort,
+             Soundness& found) {
+  std::vector<std::string> questions;
+  for (std::size_t i = 0; i < uses.size(); ++i) questions.push_back(question(uses[i], i, effort));
+  std::vector<PgRow> rows;
+  const std::string problem = attempt(connection, [&] {
+    rows = connection.query(fmt::format("{} ORDER BY 1", fmt::join(questions, " UNION ALL ")));
+  });
+  if (!problem.empty() && uses.size() > 1) {
+    look_at(connection, uses.first(uses.size() / 2), effort, found);
+    look_at(connection, uses.subspan(uses.size() / 2), effort, found);
     return;
   }
-  if (!use.column_readable || (effort == Effort::cheap && !use.indexed)) {
-    found.unlooked_sequences[use.sequence] =
-        connection.query_value("SELECT " + next_value(use) + "::text");
-    return;
+  if (!problem.empty()) found.unlooked_sequences.emplace(uses.front().sequence, "");
+  for (const PgRow& row : rows) {
+    const SequenceUse& use = uses[std::stoul(row.at(0).value())];
+    if (!use.looked_at(effort))
+      found.unlooked_sequences[use.sequence] = row.at(1).value();
+    else if (row.at(3) == "t")
+      found.low_sequences.push_back(
+          {use.sequence, use.table + "." + use.column, row.at(1).value(), row.at(2).value()});
   }
-  const auto rows = connection.query(fmt::format(
-      "SELECT next, reached, next {} reached FROM (SELECT {} AS next, (SELECT {}({}) FROM {}) AS "
-      "reached) AS both_ends",
-      use.ascends() ? "<=" : ">=", next_value(use), use.ascends() ? "max" : "min", use.column,
-      use.table));
-  const PgRow& row = rows.at(0);
-  if (row.at(2) == "t")
-    found.low_sequences.push_back(
-        {use.sequence, use.table + "." + use.column, row.at(0).value(), row.at(1).value()});
 }
 
 void read_sequences(PgConnection& connection, Effort effort, Soundness& found) {
@@ -151,9 +173,15 @@ void read_sequences(PgConnection& connection, Effort effort, Soundness& found) {
     for (const PgRow& row : connection.query(kSequences)) uses.emplace_back(row);
   });
   if (!problem.empty()) found.unread.push_back("sequences: " + problem);
-  for (const SequenceUse& use : uses)
-    if (!attempt(connection, [&] { look_at(connection, use, effort, found); }).empty())
-      found.unlooked_sequences.emplace(use.sequence, "");
+  std::erase_if(uses, [&found](const SequenceUse& use) {
+    if (!use.sequence_readable) found.unlooked_sequences.emplace(use.sequence, "");
+    return !use.sequence_readable;
+  });
+  for (std::span<const SequenceUse> rest = uses; !rest.empty();) {
+    const std::size_t some = std::min(rest.size(), kAtOnce);
+    look_at(connection, rest.first(some), effort, found);
+    rest = rest.subspan(some);
+  }
 }
 
 }  // namespace

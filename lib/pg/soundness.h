@@ -28,8 +28,7 @@ struct Soundness {
   std::vector<std::string> invalid_indexes;     // pg_dump leaves most of them out
   std::vector<LowSequence> low_sequences;
   std::map<std::string, std::string> unlooked_sequences;  // not compared: the next value of each
-  std::vector<std::string> unread;      // what could not be read, and why: that part is empty
-  std::vector<std::string> exclusions;  // what a dump was told to leave out: its census tells more
+  std::vector<std::string> unread;  // what could not be read, and why: that part is empty
   friend bool operator==(const Soundness&, const Soundness&) = default;
 };
 

@@ -57,23 +57,25 @@ std::string plural(std::size_t count, std::string_view one, std::string_view man
 
 }  // namespace
 
-void judge_rows(const Comparison& comparison, std::size_t tables, ProofFindings& findings) {
+void judge_rows(const Comparison& comparison, std::size_t tables, const Coverage& coverage,
+                ProofFindings& findings) {
   Judge judge("rows", findings);
   for (const Difference& difference : comparison.differences)
     judge.fail(difference.object, difference.text);
-  judge.well(fmt::format("{}, {}: every one as it was dumped", plural(tables, "table", "tables"),
-                         plural(comparison.rows, "row", "rows")));
+  judge.well(fmt::format(
+      "{}, {}: {}{}", plural(tables, "table", "tables"), plural(comparison.rows, "row", "rows"),
+      coverage.digests ? "every one as it was dumped"
+                       : "as many as were dumped, which took no digests",
+      coverage.left_out.empty() ? "" : fmt::format(" (the dump left out {})", coverage.left_out)));
 }
 
 void judge_objects(const std::optional<Soundness>& source, const Soundness& found,
-                   ProofFindings& findings) {
+                   const Coverage& coverage, ProofFindings& findings) {
   Judge judge("objects", findings);
   judge.tell_unread(source, found, "census");
-  if (!source)
-    return judge.warn("", "not compared: the backup was made by a bkp that did not count them");
-  if (!source->exclusions.empty())
-    return judge.well(
-        fmt::format("not compared: the dump left out {}", fmt::join(source->exclusions, ", ")));
+  if (!source) return judge.warn("", "not compared: the bkp that made the backup counted none");
+  if (!coverage.all_objects)
+    return judge.well(fmt::format("not compared: the dump left out {}", coverage.left_out));
   if (unread(*source, "census") || unread(found, "census")) return;
   std::set<std::string> kinds;
   std::uint64_t all = 0;

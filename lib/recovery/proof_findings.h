@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "backup/coverage.h"
 #include "pg/foreign_key_check.h"
 #include "pg/index_check.h"
 #include "pg/soundness.h"
@@ -14,9 +15,10 @@ namespace bkp {
 
 // Each adds what it found to `findings`, or that all is well. `source`: what the manifest says of
 // the database that was dumped; nothing in backups of older versions, which is told then.
-void judge_rows(const Comparison& comparison, std::size_t tables, ProofFindings& findings);
+void judge_rows(const Comparison& comparison, std::size_t tables, const Coverage& coverage,
+                ProofFindings& findings);
 void judge_objects(const std::optional<Soundness>& source, const Soundness& found,
-                   ProofFindings& findings);
+                   const Coverage& coverage, ProofFindings& findings);
 void judge_constraints(const std::optional<Soundness>& source, const Soundness& found,
                        ProofFindings& findings);
 void judge_foreign_keys(const std::optional<Soundness>& source,

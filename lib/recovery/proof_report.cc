@@ -18,6 +18,11 @@ const char* outcome_of(const ProofReport& report) {
 
 }  // namespace
 
+bool ProofReport::looked_into() const {
+  return std::none_of(findings.begin(), findings.end(),
+                      [](const ProofFinding& finding) { return finding.check == "restore"; });
+}
+
 std::size_t count(const ProofFindings& findings, ProofLevel level) {
   return static_cast<std::size_t>(
       std::count_if(findings.begin(), findings.end(),

@@ -33,6 +33,8 @@ struct ProofReport {
   ProofFindings findings;
   std::optional<Error> error;  // why it is not proved
   bool proved() const { return !error; }
+  // It came to be looked into, whatever was found.
+  bool looked_into() const;
 };
 
 std::size_t count(const ProofFindings& findings, ProofLevel level);

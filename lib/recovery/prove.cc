@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "backup/coverage.h"
 #include "backup/selection.h"
 #include "base/interrupt.h"
 #include "pg/connection.h"
@@ -34,12 +35,13 @@ void look_into(Context& context, const BuildPlan& plan, const std::string& scrat
                ProofReport& report) {
   ProofFindings& findings = report.findings;
   const std::string conninfo = restore_conninfo(context.config, scratch);
+  const Coverage coverage = coverage_of(plan.manifest);
   judge_rows(compare_built(context, plan, scratch, report.record), plan.manifest.tables.size(),
-             findings);
+             coverage, findings);
   const std::optional<Soundness> source = soundness_of(plan.manifest);
   context.log.info("looking into objects, constraints, foreign keys, sequences and indexes");
   const Soundness found = read_restored(conninfo);
-  judge_objects(source, found, findings);
+  judge_objects(source, found, coverage, findings);
   judge_constraints(source, found, findings);
   judge_foreign_keys(source, check_foreign_keys(conninfo, plan.jobs), findings);
   judge_sequences(source, found, findings);

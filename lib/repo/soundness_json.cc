@@ -23,7 +23,6 @@ void put_soundness(Manifest& manifest, const Soundness& soundness) {
   json["low_sequences"] = std::move(low);
   json["unlooked_sequences"] = soundness.unlooked_sequences;
   json["unread"] = soundness.unread;
-  json["exclusions"] = soundness.exclusions;
   Json details = Json::parse(manifest.details);
   details["soundness"] = std::move(json);
   manifest.details = details.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -46,7 +45,6 @@ std::optional<Soundness> soundness_of(const Manifest& manifest) {
            each.at("next").get<std::string>(), each.at("reached").get<std::string>()});
     take("unlooked_sequences", soundness.unlooked_sequences);
     take("unread", soundness.unread);
-    take("exclusions", soundness.exclusions);
     return soundness;
   } catch (const Json::exception& error) {
     throw Error(ErrorCode::integrity,

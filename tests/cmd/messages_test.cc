@@ -272,6 +272,30 @@ TEST_CASE("what is wrong is told in one screen, with what to type, and the right
           "bkp: error: 'bkp restore' needs --into\n"
           "hint: name the database that rows are to come back into\n");
   }
+  SECTION("test restores: of what there is, one way at a time") {
+    check(desk.bkp("verify --restore"), 2,
+          "bkp: error: there is no backup of a database\n"
+          "hint: 'bkp list' shows what there is, 'bkp dump' makes one\n");
+    check(desk.bkp("verify --restore --db absent"), 2,
+          "bkp: error: there is no backup of database 'absent'\n"
+          "hint: 'bkp list' shows what there is, 'bkp dump' makes one\n");
+    check(desk.bkp("verify --random"), 2,
+          "bkp: error: '--random' says nothing without '--restore'\n");
+    check(desk.bkp("verify --restore --deep"), 2,
+          "bkp: error: '--deep' says nothing with '--restore'\n");
+    check(desk.bkp("verify --restore --newest --random"), 2,
+          "bkp: error: '--newest' and '--random' exclude each other\n");
+    check(desk.bkp("verify --restore 1234abcd --random"), 2,
+          "bkp: error: an ID goes with neither '--newest' nor '--random'\n");
+    check(desk.bkp("verify --restore --html " + desk.path() + "/none/x.html"), 1,
+          "bkp: error: cannot write 'DIR/none/x.html': No such file or directory\n");
+    REQUIRE(desk.bkp("dump").code == 0);
+    const Ended jobs = desk.bkp("-q verify --restore --jobs 65");
+    CHECK(jobs.code == 2);
+    CHECK(jobs.err.find("65 jobs are more than the 64 that a restore may use") !=
+          std::string::npos);
+    CHECK(desk.bkp("-q verify --restore --jobs 1").code == 0);
+  }
   SECTION("with --json a failure is one document on standard output, and nothing else") {
     const Ended ended = desk.bkp("--json show 1234abcd");
     CHECK(ended.err.empty());

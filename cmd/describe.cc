@@ -68,6 +68,11 @@ std::string copies_text(const BackupRecord& backup) {
   return text;
 }
 
+std::string day_text(TimePoint time) {
+  const std::string text = format_local(time);
+  return text.substr(0, text.find('T'));
+}
+
 std::string backup_title(const BackupRecord& backup) {
   return backup.id.substr(0, 8) + " " + std::string(to_text(backup.type)) +
          (backup.database.empty() ? "" : " of '" + backup.database + "'") + ", " +

@@ -26,6 +26,9 @@ Colour state_colour(CopyState state);
 // names.
 std::string copies_text(const BackupRecord& backup);
 
+// "2026-11-20", here.
+std::string day_text(TimePoint time);
+
 // "1a2b3c4d FULL_DATABASE of 'shop', 2026-11-20T03:00:00+01:00"
 std::string backup_title(const BackupRecord& backup);
 

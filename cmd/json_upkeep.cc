@@ -78,6 +78,7 @@ std::string status_json(const Status& status) {
           each.last_good
               ? Json(std::chrono::duration<double>(status.now - each.last_good->created_at).count())
               : Json()},
+         {"proved_at", each.proved_at ? Json(format_utc(*each.proved_at)) : Json()},
          {"last_good", backup_or_null(each.last_good)},
          {"failed_since", backup_or_null(each.failed_since)}});
   Json storages = Json::array();

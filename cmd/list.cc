@@ -39,8 +39,6 @@ BackupFilter filter_of(const ListOptions& options) {
   return filter;
 }
 
-constexpr std::size_t kDay = 10;  // "2026-11-20"
-
 std::vector<Cell> row_of(const BackupRecord& backup) {
   const bool sized = backup.size_bytes > 0;
   return {{backup.id.substr(0, 8), Colour::strong},
@@ -51,7 +49,7 @@ std::vector<Cell> row_of(const BackupRecord& backup) {
           {sized ? format_size(backup.size_bytes) : ""},
           {sized ? fmt::format("{:.1f}x", backup.compression_ratio) : ""},
           {copies_text(backup)},
-          {backup.proved_at ? format_local(*backup.proved_at).substr(0, kDay) : "", Colour::good},
+          {backup.proved_at ? day_text(*backup.proved_at) : "", Colour::good},
           {backup.status == BackupStatus::failed ? backup.error : backup.note, Colour::faint}};
 }
 

@@ -15,6 +15,12 @@ std::string size_or_nothing(const std::optional<std::uint64_t>& size) {
   return size ? format_size(*size) : "";
 }
 
+// Only whole databases are restored to prove it.
+std::string proved_text(const SeriesStatus& series) {
+  if (series.proved_at) return day_text(*series.proved_at);
+  return series.type == BackupType::full_database ? "never" : "";
+}
+
 void print_series(const Status& status, Output& output) {
   Table table({{"BACKUPS OF"},
                {"TYPE"},
@@ -22,6 +28,7 @@ void print_series(const Status& status, Output& output) {
                {"AGE", Align::right},
                {"SIZE", Align::right},
                {"COPIES"},
+               {"PROVED"},
                {"SINCE THEN"}});
   for (const SeriesStatus& series : status.series) {
     const auto& good = series.last_good;
@@ -33,6 +40,7 @@ void print_series(const Status& status, Output& output) {
                {good ? format_duration(status.now - good->created_at) : ""},
                {good ? format_size(good->size_bytes) : ""},
                {good ? copies_text(*good) : ""},
+               {proved_text(series), series.proved_at ? Colour::plain : Colour::warn},
                {failed, Colour::bad}});
   }
   if (table.empty())

@@ -21,6 +21,7 @@ std::vector<SeriesStatus> series_of(const std::vector<BackupRecord>& newest_firs
     series.type = backup.type;
     series.database = backup.database;
     series.tenant = backup.tenant;
+    series.proved_at = std::max(series.proved_at, backup.proved_at);
     if (series.last_good) continue;
     if (is_whole(backup))
       series.last_good = backup;

@@ -17,6 +17,7 @@ struct SeriesStatus {
   std::string tenant;
   std::optional<BackupRecord> last_good;
   std::optional<BackupRecord> failed_since;  // the newest FAILED one after it
+  std::optional<TimePoint> proved_at;        // when a backup of it was last restored to prove it
 };
 
 struct StorageStatus {

@@ -139,6 +139,7 @@ class Proof(Story):
         """a good backup is proved: exit 0, on record, list and show say when"""
         bkp = self.shop()
         self.assertIsNone(bkp.whole()[0]['proved_at'])
+        self.assertRegex(bkp.ok('status').out, r'shop .* never')
         report, = self.prove(bkp)
         proof = report['proof']
         self.assertEqual((proof['outcome'], proof['mode'], proof['failures'], proof['warnings']),
@@ -149,6 +150,9 @@ class Proof(Story):
         self.assertIsNotNone(bkp.whole()[0]['proved_at'])
         self.assertRegex(bkp.ok('show', 'latest').out, r'(?m)^Proved +2')
         self.assertIn('PROVED', bkp.ok('list').out)
+        series, = bkp.json('status')['backups']
+        self.assertEqual(series['proved_at'], bkp.whole()[0]['proved_at'])
+        self.assertNotIn('never', bkp.ok('status').out)
         kept, = bkp.catalog('SELECT * FROM restores')
         self.assertEqual((kept['mode'], kept['outcome'], kept['backup_id']),
                          ('proof', 'DONE', report['id']))

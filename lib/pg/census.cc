@@ -83,6 +83,8 @@ constexpr const char* kOthers = R"(
   UNION ALL SELECT 'text search dictionaries' FROM pg_catalog.pg_ts_dict AS o
   JOIN schemas AS s ON s.oid = dictnamespace WHERE {ts_dict}
   UNION ALL SELECT 'casts' FROM pg_catalog.pg_cast AS o WHERE oid >= {own} AND {cast}
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE deptype = 'i' AND objid = o.oid
+                                             AND classid = 'pg_catalog.pg_cast'::regclass)
   UNION ALL SELECT 'languages' FROM pg_catalog.pg_language AS o WHERE oid >= {own} AND {language}
   UNION ALL SELECT 'foreign servers' FROM pg_catalog.pg_foreign_server AS o WHERE {server}
   UNION ALL SELECT 'foreign-data wrappers'

@@ -15,9 +15,14 @@ Soundness soundness(const TestDatabase& database, Effort effort,
   return read_soundness(connection, effort);
 }
 
-std::map<std::string, std::uint64_t> census(const TestDatabase& database) {
+using Names = std::vector<std::string>;
+
+Names census(const TestDatabase& database) {
   PgConnection connection(database.conninfo());
-  return take_census(connection);
+  Names out;
+  for (const auto& [kind, number] : take_census(connection))
+    out.push_back(kind + " " + std::to_string(number));
+  return out;
 }
 
 std::vector<std::string> orphans(const TestDatabase& database) {
@@ -35,8 +40,6 @@ std::vector<std::string> names(const std::vector<LowSequence>& sequences) {
     out.push_back(each.sequence + " " + each.next + " " + each.column + " " + each.reached);
   return out;
 }
-
-using Names = std::vector<std::string>;
 
 }  // namespace
 
@@ -60,31 +63,30 @@ CREATE TRIGGER t AFTER INSERT ON more.p FOR EACH ROW EXECUTE FUNCTION f();
 CREATE POLICY po ON a; CREATE RULE r AS ON INSERT TO a DO ALSO NOTHING;
 CREATE PUBLICATION pu FOR TABLE a;
 CREATE TEMP TABLE t (id int PRIMARY KEY);)");
-  const std::map<std::string, std::uint64_t> expected{{"check constraints", 1},
-                                                      {"columns", 10},
-                                                      {"composite types", 1},
-                                                      {"domain constraints", 1},
-                                                      {"domains", 1},
-                                                      {"enums", 1},
-                                                      {"extensions", 1},
-                                                      {"foreign keys", 1},
-                                                      {"functions", 1},
-                                                      {"indexes", 5},
-                                                      {"materialized views", 1},
-                                                      {"partitioned tables", 1},
-                                                      {"policies", 1},
-                                                      {"primary keys", 2},
-                                                      {"procedures", 1},
-                                                      {"publications", 1},
-                                                      {"range types", 1},
-                                                      {"rules", 1},
-                                                      {"schemas", 1},
-                                                      {"sequences", 1},
-                                                      {"tables", 3},
-                                                      {"triggers", 1},
-                                                      {"unique constraints", 1},
-                                                      {"views", 1}};
-  CHECK(census(database) == expected);
+  CHECK(census(database) == Names{"check constraints 1",
+                                  "columns 10",
+                                  "composite types 1",
+                                  "domain constraints 1",
+                                  "domains 1",
+                                  "enums 1",
+                                  "extensions 1",
+                                  "foreign keys 1",
+                                  "functions 1",
+                                  "indexes 5",
+                                  "materialized views 1",
+                                  "partitioned tables 1",
+                                  "policies 1",
+                                  "primary keys 2",
+                                  "procedures 1",
+                                  "publications 1",
+                                  "range types 1",
+                                  "rules 1",
+                                  "schemas 1",
+                                  "sequences 1",
+                                  "tables 3",
+                                  "triggers 1",
+                                  "unique constraints 1",
+                                  "views 1"});
 }
 
 TEST_CASE("constraints that are not valid and indexes that are not are told by name") {
@@ -142,7 +144,7 @@ DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN;
 CREATE TABLE a (id serial PRIMARY KEY); INSERT INTO a VALUES (5);
 CREATE TABLE b (id serial PRIMARY KEY); INSERT INTO b VALUES (5);)");
   const Soundness strange = soundness(database, Effort::cheap, "stranger");
-  CHECK(strange.census == census(database));
+  CHECK(strange.census == soundness(database, Effort::cheap).census);
   CHECK(strange.low_sequences.empty());
   CHECK(strange.unlooked_sequences.size() == 2);
   PgConnection application(database.conninfo());

@@ -18,7 +18,7 @@ namespace {
 struct CatOptions {
   std::optional<std::string> id;
   ForeignFile file;
-  std::optional<std::string> database;
+  std::optional<std::string> database, type;
   std::vector<std::string> storages;
 };
 
@@ -42,7 +42,8 @@ int run_cat(const CatOptions& options, Session& session) {
     copy(*open_foreign_file(options.file), out);
     return 0;
   }
-  const BackupRecord backup = wanted_backup(session, {*options.id, {}, options.database, {}});
+  const BackupRecord backup =
+      wanted_backup(session, {*options.id, wanted_types(options.type), options.database, {}});
   for (const std::string& name : options.storages) session.config().storage(name);
   const Context context = session.context();
   std::vector<CopyCheck> bad_copies;
@@ -62,6 +63,7 @@ Run declare_cat(CLI::App& app) {
   const auto options = std::make_shared<CatOptions>();
   add_text(app, "ID", options->id, "ID", "UUID, its beginning, file name, or 'latest'");
   add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
+  add_choice(app, "--type", options->type, kBackupTypes, "of which 'latest' is meant");
   add_texts(app, "--storage", options->storages, "STORAGE",
             "read from these only, the first one first");
   add_foreign_file(app, options->file);

@@ -27,6 +27,8 @@ struct Command {
   // Type of the alert that is raised when it fails as a whole, or nullptr where what it does raises
   // its own.
   const char* alert = nullptr;
+  // What it keeps within reach of root's power when root started it (base/privilege.h).
+  unsigned privileges = 0;
 };
 
 }  // namespace bkp

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/privilege.h"
 #include "base/units.h"
 #include "command_line.h"
 
@@ -31,6 +32,13 @@ constexpr Command kCommands[] = {
      "bkp dump --db shop --note 'before the 4.2 migration'\n"
      "bkp --wait 30m dump --all",
      declare_dump, Effect::changes, "BACKUP_FAILURE"},
+    // Takes its lock itself: --diff needs none.
+    {"config-snapshot", "Backup", nullptr, "back up configuration files and what the server says",
+     "bkp config-snapshot\n"
+     "bkp config-snapshot --note 'before the new proxy'\n"
+     "bkp config-snapshot --diff\n"
+     "bkp config-snapshot --diff 1a2b3c4d",
+     declare_config_snapshot, Effect::changes, "CONFIG_SNAPSHOT_FAILURE", kReadFiles},
     {"status", "Look", nullptr, "show last good backups, storages, alerts and the key at a glance",
      "bkp status\n"
      "bkp status --json | jq -r '.storages[] | select(.error != null) | .name'",
@@ -59,7 +67,7 @@ constexpr Command kCommands[] = {
      "bkp restore latest --into shop --tables app.orders 'app.order_*'\n"
      "bkp restore latest --db shop --into shop --globals\n"
      "bkp restore latest --globals-only --dry-run",
-     declare_restore, Effect::changes},
+     declare_restore, Effect::changes, nullptr, kWriteFiles},
     {"verify", "Keep", nullptr, "check the copies of backups in every storage",
      "bkp verify\n"
      "bkp verify latest --deep\n"

@@ -27,6 +27,7 @@ Run declare_doctor(CLI::App& app);
 Run declare_key(CLI::App& app);
 Run declare_cleanup(CLI::App& app);
 Run declare_dump(CLI::App& app);
+Run declare_config_snapshot(CLI::App& app);
 Run declare_list(CLI::App& app);
 Run declare_show(CLI::App& app);
 Run declare_cat(CLI::App& app);

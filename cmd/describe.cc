@@ -79,6 +79,11 @@ std::string backup_title(const BackupRecord& backup) {
          format_local(backup.created_at);
 }
 
+std::vector<BackupType> wanted_types(const std::optional<std::string>& type) {
+  if (!type) return {};
+  return {parse_backup_type(*type)};
+}
+
 namespace {
 
 // Another host may have made it, or this catalog may have lost it: the storages know.

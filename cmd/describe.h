@@ -1,7 +1,9 @@
 // How backups are told to people: words and colours that several commands share.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "backup/selection.h"
 #include "backup/setup.h"
@@ -31,6 +33,9 @@ std::string day_text(TimePoint time);
 
 // "1a2b3c4d FULL_DATABASE of 'shop', 2026-11-20T03:00:00+01:00"
 std::string backup_title(const BackupRecord& backup);
+
+// Of a --type; none: all.
+std::vector<BackupType> wanted_types(const std::optional<std::string>& type);
 
 // "latest" is told by the log: which backup it was. An ID that the catalog does not know is looked
 // for in the storages, and what is found there taken into the catalog.

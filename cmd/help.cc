@@ -107,7 +107,7 @@ std::string overview() {
   for (const Command& command : commands()) {
     if (group != command.group) out += fmt::format("\n{}\n", command.group);
     group = command.group;
-    out += fmt::format("  {:<10}{}\n", command.name, command.summary);
+    out += fmt::format("  {:<16} {}\n", command.name, command.summary);
   }
   return out +
          "\n'bkp COMMAND -h' is short, 'bkp COMMAND --help' long, 'man bkp-COMMAND' complete.\n";

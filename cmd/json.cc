@@ -65,6 +65,13 @@ Json rewrap_of(const RewrapResult& result) {
           {"problems", result.problems}};
 }
 
+Json left_out_of(const std::vector<LeftOut>& left_out) {
+  Json all = Json::array();
+  for (const LeftOut& out : left_out)
+    all.push_back({{"path", out.path}, {"reason", out.reason}, {"counted", out.counted}});
+  return all;
+}
+
 }  // namespace
 
 std::string backups_json(const std::vector<BackupRecord>& backups) {
@@ -191,6 +198,57 @@ std::string merge_json(const MergeResult& result, bool dry_run) {
                            {"only_there", report.large_objects.extra}};
   json["triggers"] = report.triggers;
   json["left_out"] = report.obstacles();
+  json["warnings"] = result.warnings;
+  return encode(json);
+}
+
+std::string snapshot_json(const SnapshotResult& result) {
+  Json json = to_json(result.stored.backup);
+  json["failure"] = result.stored.error ? failure_of(*result.stored.error) : Json();
+  json["warnings"] = result.stored.warnings;
+  json["unchanged"] = result.unchanged;
+  json["entries"] = result.configuration.entries.size();
+  json["problems"] = result.configuration.problems();
+  json["left_out"] = left_out_of(result.configuration.left_out);
+  return encode(json);
+}
+
+std::string changes_json(const BackupRecord& since, const std::vector<ConfigurationChange>& changes,
+                         const std::vector<LeftOut>& left_out) {
+  constexpr const char* kKinds[] = {"added", "removed", "changed"};
+  Json all = Json::array();
+  for (const ConfigurationChange& change : changes)
+    all.push_back({{"path", change.path},
+                   {"change", kKinds[static_cast<int>(change.kind)]},
+                   {"what", change.what}});
+  return encode(
+      {{"since", since.id}, {"changes", std::move(all)}, {"left_out", left_out_of(left_out)}});
+}
+
+std::string shown_configuration_json(const BackupRecord& backup, const Configuration& shown) {
+  constexpr const char* kKinds[] = {"file", "directory", "symlink", "hard_link"};
+  Json json = to_json(backup);
+  json["entries"] = Json::array();
+  for (const ConfigurationEntry& entry : shown.entries)
+    json["entries"].push_back(
+        {{"path", shown_path(entry.tar.path)},
+         {"type", kKinds[static_cast<int>(entry.tar.type)]},
+         {"mode", entry.tar.mode},
+         {"user", entry.tar.user},
+         {"group", entry.tar.group},
+         {"size_bytes", entry.tar.type == FileType::file ? Json(entry.tar.size) : Json()},
+         {"sha256", entry.tar.type == FileType::file ? Json(to_hex(entry.sha256)) : Json()},
+         {"link", text_or_null(entry.tar.link)},
+         {"sealed", entry.secret.has_value()}});
+  json["left_out"] = left_out_of(shown.left_out);
+  return encode(json);
+}
+
+std::string files_json(const RestoreFilesResult& result) {
+  Json json = to_json(result.record);
+  json["files"] = result.files;
+  json["sealed"] = result.sealed;
+  json["owners"] = result.owners;
   json["warnings"] = result.warnings;
   return encode(json);
 }

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "backup/config_diff.h"
+#include "backup/config_snapshot.h"
 #include "backup/rewrap.h"
 #include "backup/setup.h"
 #include "backup/store.h"
@@ -18,6 +20,7 @@
 #include "recovery/merge.h"
 #include "recovery/proof_report.h"
 #include "recovery/restore.h"
+#include "recovery/restore_files.h"
 #include "recovery/restore_partial.h"
 #include "recovery/restore_swap.h"
 
@@ -44,6 +47,15 @@ std::string partial_json(const PartialResult& result);
 std::string swap_plan_json(const SwapPlan& plan);
 // The record of the merge with "dry_run", "applied", the tables with their counts, "left_out".
 std::string merge_json(const MergeResult& result, bool dry_run);
+// The backup as dump has it, with "unchanged", "entries" (how many), "problems" and "left_out".
+std::string snapshot_json(const SnapshotResult& result);
+// "since" (the snapshot's id), "changes" and "left_out".
+std::string changes_json(const BackupRecord& since, const std::vector<ConfigurationChange>& changes,
+                         const std::vector<LeftOut>& left_out);
+// What a snapshot holds: its entries and what was left out.
+std::string shown_configuration_json(const BackupRecord& backup, const Configuration& shown);
+// The record of the restore with "files" (how many), "sealed", "owners" and "warnings".
+std::string files_json(const RestoreFilesResult& result);
 std::string setup_json(const SetupResult& result);
 // Ids, states, creation; no secret.
 std::string keys_json(const std::vector<MasterKey>& keys);

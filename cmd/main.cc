@@ -47,7 +47,7 @@ int run(const Words& words, const std::vector<std::string>& arguments) {
   // Absolute, because leaving root may change the working directory.
   const std::filesystem::path config =
       std::filesystem::absolute(config_path(invocation.globals.config));
-  leave_root(config);
+  leave_root(config, invocation.command->privileges);
   Session session({*invocation.command, invocation.globals, arguments, config, actor});
   return session.carry_out(invocation.run);
 }

@@ -1,5 +1,6 @@
 #include "restore.h"
 
+#include <filesystem>
 #include <memory>
 
 #include "commands.h"
@@ -56,6 +57,13 @@ void require_sense(const RestoreOptions& options) {
   require_beside(options.dry_run, "--dry-run",
                  options.swap || options.merges() || options.globals_only,
                  "--swap, --mode merge or --globals-only");
+  require_beside(!options.only.empty(), "--only", options.to_dir.has_value(), "--to-dir");
+  const bool of_database = options.into || options.database || options.jobs || options.swap ||
+                           options.mode || options.file.path || options.globals ||
+                           options.globals_only || options.no_tablespaces || is_partial(options);
+  if (options.to_dir && of_database)
+    throw Error(ErrorCode::usage,
+                "'--to-dir' restores a configuration: options of databases do not go with it");
 }
 
 int run_restore(const RestoreOptions& given, Session& session) {
@@ -63,6 +71,7 @@ int run_restore(const RestoreOptions& given, Session& session) {
   require_sense(given.file, is_partial(given));
   if (given.file.path) return run_file_restore(given, session);
   RestoreOptions options = completed_by_asking(given, session);
+  if (options.to_dir) return run_restore_to_dir(options, session);
   if (options.globals_only) return run_globals_only(options, session);
   if (options.globals) options.made_globals = make_globals(options, session);
   if (options.swap) return run_swap(options, session);
@@ -93,6 +102,16 @@ Run declare_restore(CLI::App& app) {
            "the new database; an existing one for --swap, --mode merge or a part");
   add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
   add_count(app, "--jobs", options->jobs, "connections at once; 1 streams and needs no spool");
+  app.add_option_function<std::string>(
+         "--to-dir",
+         // Absolute at once: leaving root may change the working directory.
+         [options](const std::string& text) {
+           if (text.empty()) throw Error(ErrorCode::usage, "'--to-dir' needs a directory's name");
+           options->to_dir = std::filesystem::absolute(text).lexically_normal().string();
+         },
+         "of a configuration: where its files go; empty or not there")
+      ->type_name("DIR");
+  add_texts(app, "--only", options->only, "GLOB", "of a configuration: only these paths");
   add_text(app, "--reason", options->reason, "TEXT", "why, for the record");
   add_choice(app, "--mode", options->mode, "full|merge",
              "full: a new database; merge: add what an existing one lacks");

@@ -18,6 +18,8 @@ struct RestoreOptions {
   std::optional<std::string> id, into, database;
   std::optional<unsigned> jobs;
   std::string reason;
+  std::optional<std::string> to_dir;  // absolute
+  std::vector<std::string> only;
   bool swap = false, keep_old = false, drop_old = false;
   std::optional<std::string> mode, on_conflict, triggers;
   bool skip_conflicts = false;
@@ -45,6 +47,7 @@ std::string proof_text(const RestoreResult& result, Session& session);
 int run_full_restore(const RestoreOptions& options, Session& session);
 int run_partial_restore(const RestoreOptions& options, Session& session);
 int run_file_restore(const RestoreOptions& options, Session& session);
+int run_restore_to_dir(const RestoreOptions& options, Session& session);
 int run_swap(const RestoreOptions& options, Session& session);
 int run_merge(const RestoreOptions& options, Session& session);
 int run_globals_only(const RestoreOptions& options, Session& session);

@@ -33,6 +33,10 @@ std::string ask_which(const RestoreOptions& options, Session& session) {
 }  // namespace
 
 RestoreOptions completed_by_asking(RestoreOptions options, Session& session) {
+  if (options.to_dir && options.id) return options;
+  if (options.to_dir)
+    throw Error(ErrorCode::usage, "'bkp restore --to-dir' needs ID or 'latest'",
+                "'bkp list --type CONFIGURATION' shows what there is");
   const bool asking = !options.id && can_ask();
   if (!options.id && !asking)
     throw Error(ErrorCode::usage, "'bkp restore' needs ID or 'latest'", "see 'bkp restore -h'");

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/privilege.h"
 
 namespace bkp {
 namespace {
@@ -39,13 +40,15 @@ std::string acting_person() {
   return name_of(::getuid());
 }
 
-void become_user(const std::string& user) {
+void become_user(const std::string& user, unsigned privileges) {
   if (!is_root()) return;
   const passwd& entry = known_user(user);
   const std::string home = entry.pw_dir;
+  if (privileges != 0) keep_privileges_over_setuid();
   if (::initgroups(entry.pw_name, entry.pw_gid) != 0 || ::setgid(entry.pw_gid) != 0 ||
       ::setuid(entry.pw_uid) != 0)
     throw_errno("cannot become user '" + user + "'");
+  if (privileges != 0 && entry.pw_uid != 0) drop_all_but(privileges);
   ::setenv("HOME", home.c_str(), 1);
   ::setenv("USER", user.c_str(), 1);
   ::setenv("LOGNAME", user.c_str(), 1);
@@ -53,11 +56,11 @@ void become_user(const std::string& user) {
   if (::access(".", X_OK) != 0 && ::chdir("/") != 0) throw_errno("cannot enter '/'");
 }
 
-void leave_root(const std::filesystem::path& config_file) {
+void leave_root(const std::filesystem::path& config_file, unsigned privileges) {
   if (!is_root()) return;
   struct stat status {};
   if (::stat(config_file.c_str(), &status) != 0) return;
-  become_user(status.st_uid == 0 ? "postgres" : name_of(status.st_uid));
+  become_user(status.st_uid == 0 ? "postgres" : name_of(status.st_uid), privileges);
 }
 
 void make_directory_of(const std::filesystem::path& directory, const std::string& user,

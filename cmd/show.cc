@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "backup/configuration.h"
 #include "backup/stored_manifest.h"
 #include "base/units.h"
 #include "commands.h"
@@ -18,7 +19,7 @@ namespace {
 struct ShowOptions {
   std::string id;
   std::optional<std::string> database;
-  std::optional<std::string> tables;
+  std::optional<std::string> tables, type;
 };
 
 constexpr std::size_t kTablesShown = 10;
@@ -118,6 +119,39 @@ void print_globals(const ManifestGlobals& manifest, Output& output) {
     sheet.add("Globals", counts + "; without passwords, which its role may not read", Colour::warn);
 }
 
+std::string owner_of(const TarEntry& entry) {
+  const auto name = [](const std::string& text, std::uint32_t id) {
+    return text.empty() ? std::to_string(id) : text;
+  };
+  return name(entry.user, entry.uid) + ":" + name(entry.group, entry.gid);
+}
+
+std::string remark_of(const ConfigurationEntry& entry) {
+  if (!entry.tar.link.empty())
+    return entry.tar.type == FileType::symlink ? "to " + entry.tar.link : "is /" + entry.tar.link;
+  return entry.secret ? "sealed" : "";
+}
+
+void print_configuration(const Configuration& shown, bool all, Output& output) {
+  Table table({{"MODE"}, {"OWNER"}, {"SIZE", Align::right}, {"PATH"}, {""}});
+  std::size_t rest = 0;
+  for (const ConfigurationEntry& entry : shown.entries) {
+    if (entry.tar.type == FileType::directory && !all) continue;
+    if (!all && ++rest > kTablesShown) continue;
+    table.add({{fmt::format("{:04o}", entry.tar.mode)},
+               {owner_of(entry.tar)},
+               {entry.tar.type == FileType::file ? format_size(entry.tar.size) : ""},
+               {printable(shown_path(entry.tar.path))},
+               {printable(remark_of(entry)), Colour::faint}});
+  }
+  output.line("");
+  output.table(table);
+  if (rest > kTablesShown)
+    output.line(fmt::format("… and {} more: --tables all", rest - kTablesShown));
+  for (const LeftOut& out : shown.left_out)
+    output.line(fmt::format("left out '{}': {}", printable(out.path), printable(out.reason)));
+}
+
 // The manifest in the nearest storage; a catalog entry is shown without it too.
 std::optional<Manifest> manifest_of(const BackupRecord& backup, Session& session) {
   if (!is_whole(backup)) return std::nullopt;
@@ -125,27 +159,36 @@ std::optional<Manifest> manifest_of(const BackupRecord& backup, Session& session
     std::vector<CopyCheck> bad;
     return fetch_manifest(session.context(), backup, bad);
   } catch (const Error& error) {
-    session.log().warning("tables and globals are not shown: " + error.message());
+    session.log().warning("what is in it is not shown: " + error.message());
     return std::nullopt;
   }
 }
 
 int run_show(const ShowOptions& options, Session& session) {
-  const BackupRecord backup = wanted_backup(session, {options.id, {}, options.database, {}});
+  const BackupRecord backup =
+      wanted_backup(session, {options.id, wanted_types(options.type), options.database, {}});
   const std::string which = options.tables.value_or("top");
   const std::optional<Manifest> manifest =
       which == "none" ? std::nullopt : manifest_of(backup, session);
   const ManifestGlobals globals = manifest ? globals_of(*manifest) : ManifestGlobals();
+  std::optional<Configuration> configuration;
+  if (manifest && backup.type == BackupType::configuration)
+    configuration = decode_configuration(manifest->details);
   Output& output = session.output();
+  if (output.json() && configuration) {
+    output.document(shown_configuration_json(backup, *configuration));
+    return 0;
+  }
   if (output.json()) {
     output.document(shown_json(backup, manifest ? manifest->tables : std::vector<ManifestTable>(),
                                globals.globals ? &*globals.globals : nullptr));
     return 0;
   }
   print_facts(backup, output);
-  if (manifest) print_globals(globals, output);
+  if (manifest && !configuration) print_globals(globals, output);
   print_copies(backup, output);
   if (manifest) print_tables(manifest->tables, which == "all", output);
+  if (configuration) print_configuration(*configuration, which == "all", output);
   return 0;
 }
 
@@ -155,8 +198,10 @@ Run declare_show(CLI::App& app) {
   const auto options = std::make_shared<ShowOptions>();
   add_text(app, "ID", options->id, "ID", "UUID, its beginning, file name, or 'latest'")->required();
   add_text(app, "--database,--db", options->database, "DATABASE", "of which 'latest' is meant");
-  add_choice(app, "--tables", options->tables, "top|all|none",
-             "which tables: the ten largest (the default), all, or none");
+  add_choice(
+      app, "--tables", options->tables, "top|all|none",
+      "which tables: the ten largest (the default), all, or none; of a configuration, files");
+  add_choice(app, "--type", options->type, kBackupTypes, "of which 'latest' is meant");
   return [options](Session& session) { return run_show(*options, session); };
 }
 

@@ -39,6 +39,7 @@ check_library() {
 
 check_libraries() {
   check_library 'CLI/' 'cmd/'
+  check_library 'archive(_entry)?\.h' 'lib/stream/tar\.cc'
   check_library 'toml\+\+|toml\.h' 'lib/config/[a-z_]+\.cc|lib/crypto/key_file\.cc'
   check_library 'nlohmann/json\.hpp' '(lib/(config|catalog|repo|backup|recovery|monitor)|cmd)/[a-z_0-9]+\.cc'
   check_library 'nlohmann/json_fwd\.hpp' '(lib/(config|catalog|repo|backup|recovery|monitor)|cmd)/'

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "backup/configuration.h"
 #include "backup/coverage.h"
 #include "repo/layout.h"
 
@@ -22,6 +23,16 @@ std::string metadata_of(const Manifest& manifest) {
   json["archive_version"] = manifest.archive_version;
   json["system_identifier"] = manifest.system_identifier;
   json["objects"] = manifest.objects.size();
+  if (has_configuration(manifest.details)) {
+    const Configuration configuration = decode_configuration(manifest.details);
+    json["files"] = configuration.entries.size();
+    json["sealed_files"] =
+        std::count_if(configuration.entries.begin(), configuration.entries.end(),
+                      [](const ConfigurationEntry& entry) { return entry.secret.has_value(); });
+    json["problems"] = configuration.problems();
+    json["content_digest"] = to_hex(configuration.digest());
+    return json.dump();
+  }
   json["tables"] = manifest.tables.size();
   json["rows"] = rows;
   json["large_objects"] = manifest.large_objects;

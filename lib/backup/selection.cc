@@ -19,13 +19,22 @@ BackupRecord select_latest(const Catalog& catalog, const Selection& selection) {
   BackupFilter filter;
   filter.database = selection.database;
   filter.tenant = selection.tenant;
-  std::optional<BackupRecord> newest;
+  std::optional<BackupRecord> newest, configuration;
   std::set<std::string> databases;
   for (const BackupRecord& backup : catalog.backups(filter)) {  // newest first
     if (!is_whole(backup) || !takes(selection, backup.type)) continue;
+    // Of any type: one of a database is meant, as long as there is one.
+    if (selection.types.empty() && backup.type == BackupType::configuration) {
+      if (!configuration) configuration = backup;
+      continue;
+    }
     databases.insert(backup.database);
     if (!newest) newest = backup;
   }
+  if (!newest && configuration && !selection.database) return *configuration;
+  if (!newest && selection.types == std::vector{BackupType::configuration})
+    throw Error(ErrorCode::usage, "there is no snapshot of the configuration",
+                "'bkp config-snapshot' makes one");
   if (!newest)
     throw Error(ErrorCode::usage,
                 selection.database
@@ -56,9 +65,13 @@ BackupRecord select_backup(const Catalog& catalog, const Selection& selection) {
   if (selection.which == "latest") return select_latest(catalog, selection);
   BackupRecord backup = catalog.find_backup(selection.which);
   if (!takes(selection, backup.type))
-    throw Error(ErrorCode::usage, fmt::format("backup '{}' is of type {}, which this command does "
-                                              "not take",
-                                              backup.id, to_text(backup.type)));
+    throw Error(ErrorCode::usage,
+                fmt::format("backup '{}' is of type {}, which this command does "
+                            "not take",
+                            backup.id, to_text(backup.type)),
+                backup.type == BackupType::configuration
+                    ? "its files are restored into a directory: --to-dir DIR"
+                    : "");
   return backup;
 }
 

@@ -17,9 +17,10 @@ struct Selection {
   std::optional<std::string> tenant;
 };
 
-// "latest" is the newest COMPLETED or VERIFIED backup. Throws Error(usage) when there is none, when
-// several match a prefix, when "latest" could mean two databases (named), and for a type that the
-// command does not take.
+// "latest" is the newest COMPLETED or VERIFIED backup; where the command takes all types, a
+// configuration is meant only when there is nothing else. Throws Error(usage) when there is none,
+// when several match a prefix, when "latest" could mean two databases (named), and for a type that
+// the command does not take.
 BackupRecord select_backup(const Catalog& catalog, const Selection& selection);
 
 // True for a backup that can be restored: COMPLETED or VERIFIED, and not being removed.

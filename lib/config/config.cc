@@ -27,6 +27,12 @@ constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::string_view kNameCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
+// Files whose names say that they hold secrets.
+constexpr const char* kSecretFiles[] = {".env",           ".env.*", "*.env",    "*.key",
+                                        "*.pem",          "*.p12",  "*.pfx",    "*.jks",
+                                        "*.kdbx",         ".netrc", ".pgpass",  "*.keytab",
+                                        "ssh_host_*_key", "id_rsa", "id_ecdsa", "id_ed25519"};
+
 std::string parse_cluster_name(const std::string& text) {
   if (!text.empty() && text.size() <= 63 &&
       text.find_first_not_of(kNameCharacters) == std::string::npos)
@@ -64,6 +70,7 @@ class Reader {
     read_keeping();
     read_dump();
     read_cleanup();
+    read_config_snapshot();
     config_.copies_minimum = number(root_.section("copies"), "minimum", config_.copies_minimum);
     read_value<VerifyAfter>(root_.section("verify"), "after", parse_verify_after,
                             config_.verify_after);
@@ -164,6 +171,24 @@ class Reader {
     const auto duration = [](const std::string& text) { return parse_duration(text); };
     read_value<std::chrono::seconds>(cleanup, "verified_grace", duration, config_.verified_grace);
     read_value<std::chrono::seconds>(cleanup, "keep_deleted", duration, config_.keep_deleted);
+  }
+
+  void read_config_snapshot() {
+    const TomlTable table = root_.section("config_snapshot");
+    ConfigSnapshotConfig& snapshot = config_.config_snapshot;
+    snapshot.paths = list(table, "paths");
+    for (const std::string& path : snapshot.paths)
+      if (!path.starts_with('/'))
+        throw table.error_at("paths", fmt::format("paths: '{}' does not begin with '/'", path),
+                             "name files, directories and patterns from the root");
+    const std::vector<std::string> standard(std::begin(kSecretFiles), std::end(kSecretFiles));
+    snapshot.secrets = table.texts("secrets").value_or(standard);
+    read_path(table, "secrets_key_file", snapshot.secrets_key_file);
+    if (!snapshot.secrets_key_file.empty() && snapshot.secrets_key_file == config_.key_file)
+      throw table.error_at("secrets_key_file",
+                           "secrets_key_file is the file that all backups are sealed with",
+                           "a second seal needs keys of its own: bkp key generate --key-file FILE");
+    read_path(root_, "env_file", config_.env_file);
   }
 
   const TomlTable& root_;

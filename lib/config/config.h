@@ -48,6 +48,13 @@ struct StorageConfig {
   StorageKeep keep;                         // default: 30 days local, 365 elsewhere, see the manual
 };
 
+// What `bkp config-snapshot` takes beside the server's own files: paths and patterns (base/glob.h).
+struct ConfigSnapshotConfig {
+  std::vector<std::string> paths;
+  std::vector<std::string> secrets;        // files sealed a second time
+  std::filesystem::path secrets_key_file;  // under the keys in this file; empty: they are left out
+};
+
 struct Config {
   std::filesystem::path file;       // where it was read from
   std::string cluster;              // [cluster] name
@@ -55,6 +62,7 @@ struct Config {
   std::filesystem::path data_dir;   // empty: ask the server
   std::filesystem::path bin_dir;    // empty: by the server's major version
   std::string catalog_url;          // "sqlite:/path"
+  std::filesystem::path env_file;   // empty: none
   std::filesystem::path state_dir;  // locks; default: the directory of the SQLite catalog
   std::filesystem::path key_file;   // [encryption]
   std::string cipher = "aes-256-gcm";
@@ -78,6 +86,7 @@ struct Config {
   std::filesystem::path spool_dir;  // [restore] spool_dir; default: $TMPDIR or /var/tmp
   std::chrono::seconds verified_grace = std::chrono::days(7);  // [cleanup]
   std::chrono::seconds keep_deleted = std::chrono::days(90);
+  ConfigSnapshotConfig config_snapshot;
 
   const StorageConfig& storage(
       std::string_view name) const;  // throws Error(usage) naming those there are

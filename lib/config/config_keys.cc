@@ -57,6 +57,9 @@ constexpr ConfigKey kKeys[] = {
     {"restore", "spool_dir"},
     {"cleanup", "verified_grace"},
     {"cleanup", "keep_deleted"},
+    {"config_snapshot", "paths"},
+    {"config_snapshot", "secrets"},
+    {"config_snapshot", "secrets_key_file"},
 };
 
 constexpr std::string_view kSecrets[] = {"access_key", "secret_key", "account_id"};

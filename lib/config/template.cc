@@ -97,6 +97,11 @@ jobs = 4
 [cleanup]
 # verified_grace = "7d"      # verified backups are kept this much longer
 # keep_deleted = "90d"       # how long the catalog remembers what is gone
+
+[config_snapshot]            # beside PostgreSQL's own files and what the server says
+paths = []                   # such as "/etc/nginx", "/srv/*/docker-compose.yml", "/etc/cron.d"
+# secrets = [".env", "*.pem", "*.key"]          # sealed a second time; default: names of the usual kinds
+# secrets_key_file = "/etc/bkp/secret-keys.toml"   # by the keys in here: bkp key generate --key-file
 )";
 
 std::string optional_path(const char* key, const std::filesystem::path& path, const char* example) {

@@ -52,9 +52,8 @@ const Mistake kMistakes[] = {
     {"unknown section, near one", whole("[restroe]\njobs = 1\n"),
      "@:11:2: unknown section [restroe]", "did you mean [restore]?"},
     {"unknown section, near none", whole("[tenants]\n"), "@:11:2: unknown section [tenants]",
-     "known are catalog, cleanup, cluster, compression, copies, dump, encryption, postgres, "
-     "restore, "
-     "storage, verify"},
+     "known are catalog, cleanup, cluster, compression, config_snapshot, copies, dump, encryption, "
+     "postgres, restore, storage, verify"},
     {"unknown key of a storage", whole("bukcet = \"x\"\n"),
      "@:11:1: unknown key 'bukcet' in [[storage]]", "did you mean 'bucket'?"},
     {"unknown kind of keep", whole("keep = { dmup = \"30d\" }\n"),

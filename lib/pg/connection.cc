@@ -72,20 +72,26 @@ void PgConnection::State::cancel() noexcept {
 }
 
 PgResult PgConnection::State::next_result() {
+  const auto begun = std::chrono::steady_clock::now();
   while (PQisBusy(connection.get())) {
     wait_readable();
+    if (patience && std::chrono::steady_clock::now() - begun > *patience)
+      throw PgError({ErrorCode::failed,
+                     fmt::format("the server gave no answer for {} seconds", patience->count())},
+                    "");
     if (!PQconsumeInput(connection.get())) break;
   }
   return {PQgetResult(connection.get()), &PQclear};
 }
 
 void PgConnection::State::require_sent(int sent) {
-  if (!sent) throw Error(ErrorCode::failed, connection_message(PQerrorMessage(connection.get())));
+  if (!sent)
+    throw PgError({ErrorCode::failed, connection_message(PQerrorMessage(connection.get()))}, "");
 }
 
 PgResult PgConnection::State::last_result() {
   PgResult last{nullptr, &PQclear};
-  std::optional<Error> error;
+  std::optional<PgError> error;
   for (PgResult result = next_result(); result; result = next_result()) {
     const auto status = PQresultStatus(result.get());
     if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
@@ -103,20 +109,28 @@ void PgConnection::State::begin_copy(std::string_view statement, ExecStatusType 
   require_sent(PQsendQuery(connection.get(), std::string(statement).c_str()));
   const PgResult start = next_result();
   if (start && PQresultStatus(start.get()) == expected) return;
-  const Error error =
-      start ? to_error(start.get()) : Error(ErrorCode::failed, "no answer to a COPY statement");
+  const PgError error = start ? to_error(start.get())
+                              : PgError({ErrorCode::failed, "no answer to a COPY statement"}, "");
   while (next_result()) {
   }
   throw error;
 }
 
-Error PgConnection::State::to_error(const PGresult* result) {
+PgError PgConnection::State::to_error(const PGresult* result) {
   std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
   if (message.empty()) message = connection_message(PQresultErrorMessage(result));
   if (message.empty()) message = connection_message(PQerrorMessage(connection.get()));
   const std::string detail = field(result, PG_DIAG_MESSAGE_DETAIL);
   if (!detail.empty()) message += " (" + detail + ")";
-  return {ErrorCode::failed, message, field(result, PG_DIAG_MESSAGE_HINT)};
+  return {{ErrorCode::failed, message, field(result, PG_DIAG_MESSAGE_HINT)},
+          field(result, PG_DIAG_SQLSTATE)};
+}
+
+bool PgError::is_lost() const {
+  // 57P01 to 57P03: it is being shut down, has crashed, is starting up.
+  return sqlstate_.empty() || sqlstate_.starts_with("08") || sqlstate_ == "57P01" ||
+         sqlstate_ == "57P02" || sqlstate_ == "57P03" || sqlstate_ == "25P03" ||
+         sqlstate_ == "57P05";
 }
 
 PgConnection::PgConnection(const std::string& conninfo) : state_(std::make_unique<State>()) {
@@ -135,9 +149,10 @@ PgConnection::PgConnection(const std::string& conninfo) : state_(std::make_uniqu
   state_->connection.reset(PQconnectdbParams(keywords.data(), values.data(), 0));
   if (PQstatus(state_->connection.get()) != CONNECTION_OK) {
     const std::string message = connection_message(PQerrorMessage(state_->connection.get()));
-    throw Error(ErrorCode::failed,
-                fmt::format("cannot connect to '{}': {}", describe_conninfo(conninfo), message),
-                connection_hint(message));
+    throw PgError({ErrorCode::failed,
+                   fmt::format("cannot connect to '{}': {}", describe_conninfo(conninfo), message),
+                   connection_hint(message)},
+                  "");
   }
   PQsetNoticeProcessor(
       state_->connection.get(), [](void*, const char*) {}, nullptr);
@@ -149,18 +164,25 @@ PgConnection::PgConnection(PgConnection&&) noexcept = default;
 
 std::vector<PgRow> PgConnection::query(std::string_view statement,
                                        const std::vector<std::string>& values) {
+  return query_typed(statement, {values.begin(), values.end()}).rows;
+}
+
+PgTypedRows PgConnection::query_typed(std::string_view statement,
+                                      const std::vector<std::optional<std::string>>& values) {
   std::vector<const char*> parameters;
-  for (const std::string& value : values) parameters.push_back(value.c_str());
+  for (const auto& value : values) parameters.push_back(value ? value->c_str() : nullptr);
   state_->require_sent(PQsendQueryParams(state_->connection.get(), std::string(statement).c_str(),
                                          static_cast<int>(parameters.size()), nullptr,
                                          parameters.data(), nullptr, nullptr, 0));
   const PgResult result = state_->last_result();
-  std::vector<PgRow> rows;
-  if (!result) return rows;
-  rows.reserve(static_cast<std::size_t>(PQntuples(result.get())));
+  PgTypedRows found;
+  if (!result) return found;
   const int columns = PQnfields(result.get());
+  for (int column = 0; column < columns; ++column)
+    found.types.push_back(PQftype(result.get(), column));
+  found.rows.reserve(static_cast<std::size_t>(PQntuples(result.get())));
   for (int row = 0; row < PQntuples(result.get()); ++row) {
-    PgRow& fields = rows.emplace_back();
+    PgRow& fields = found.rows.emplace_back();
     for (int column = 0; column < columns; ++column) {
       if (PQgetisnull(result.get(), row, column)) {
         fields.emplace_back();
@@ -170,7 +192,7 @@ std::vector<PgRow> PgConnection::query(std::string_view statement,
       }
     }
   }
-  return rows;
+  return found;
 }
 
 std::string PgConnection::query_value(std::string_view statement,
@@ -193,6 +215,8 @@ std::uint64_t PgConnection::copy_out(std::string_view statement,
   for (ByteView line; copy.next(line); ++rows) row(line);
   return rows;
 }
+
+void PgConnection::answer_within(std::chrono::seconds patience) { state_->patience = patience; }
 
 int PgConnection::server_version() const { return PQserverVersion(state_->connection.get()); }
 std::string PgConnection::database() const { return PQdb(state_->connection.get()); }

@@ -18,6 +18,7 @@ struct PgConnection::State {
     void operator()(PGconn* connection) const { PQfinish(connection); }
   };
   std::unique_ptr<PGconn, Closer> connection;
+  std::optional<std::chrono::seconds> patience;  // for an answer
 
   // Waits until the socket can be read, giving up when the process was asked to stop.
   void wait_readable();
@@ -29,7 +30,7 @@ struct PgConnection::State {
   PgResult last_result();
   // Sends a COPY statement and waits until rows may flow in the expected direction.
   void begin_copy(std::string_view statement, ExecStatusType expected);
-  Error to_error(const PGresult* result);
+  PgError to_error(const PGresult* result);
 };
 
 }  // namespace bkp

@@ -32,6 +32,8 @@ std::vector<BackupRecord> known_backups(const Config& config) {
   if (config.catalog_url.starts_with(kSqlite) &&
       !std::filesystem::exists(config.catalog_url.substr(kSqlite.size())))
     return {};
+  // One key press is not worth a connection, least of all to a server that is away.
+  if (!config.catalog_url.starts_with(kSqlite)) return {};
   return open_catalog(config.catalog_url, SqlAccess::read, config.cluster).backups({});
 }
 

@@ -4,9 +4,12 @@
 #include <memory>
 
 #include "backup/adopt.h"
+#include "backup/catalog_place.h"
+#include "backup/history_snapshot.h"
 #include "backup/setup.h"
 #include "base/fd.h"
 #include "commands.h"
+#include "config/conninfo.h"
 #include "config/template.h"
 #include "crypto/key.h"
 #include "describe.h"
@@ -59,6 +62,9 @@ InitAnswers answers_of(const InitOptions& options, const fs::path& config_file) 
   const fs::path catalog =
       config_file == kSystemConfig ? "/var/lib/bkp/catalog.db" : beside / "catalog.db";
   answers.catalog_url = options.catalog.value_or("sqlite:" + catalog.string());
+  // Without a directory of a SQLite catalog, the locks have none.
+  if (is_postgresql_url(answers.catalog_url) && config_file != kSystemConfig)
+    answers.state_dir = beside;
   answers.key_file = options.key_file ? fs::absolute(*options.key_file) : beside / "keys.toml";
   answers.env_file = beside / "secrets.env";
   return answers;
@@ -75,6 +81,8 @@ void prepare_as_root(const InitAnswers& answers, const fs::path& config_file,
   if (answers.catalog_url.starts_with(kSqlite))
     make_directory_of(fs::path(answers.catalog_url.substr(kSqlite.size())).parent_path(),
                       options.user, 0750);
+  else if (answers.state_dir.empty())
+    make_directory_of("/var/lib/bkp", options.user, 0750);
   become_user(options.user);
 }
 
@@ -108,6 +116,24 @@ Server ask_server(const Config& config, Log& log) {
   }
 }
 
+// Before anything is made in it.
+void refuse_catalog_inside(const Config& config, Log& log) {
+  if (!is_postgresql_url(config.catalog_url)) return;
+  std::optional<PgConnection> server;
+  try {
+    server.emplace(config.conninfo);
+  } catch (const Error&) {
+    return;  // told when it is asked for its version
+  }
+  const std::optional<std::string> inside = catalog_on(*server, config);
+  if (inside == server->database()) throw catalog_inside(*inside);
+  if (inside)
+    log.warning(
+        fmt::format("the catalog is in database '{}' of the server that is backed up: both "
+                    "are lost at once",
+                    *inside));
+}
+
 SetupStep write_kit(const Config& config, const SetupResult& result, const std::string& server,
                     const InitOptions& options, Session& session) {
   const fs::path path =
@@ -124,6 +150,8 @@ SetupStep adopt(Session& session) {
   Context context = session.context();
   const AdoptResult adopted = adopt_backups(context);
   for (const std::string& problem : adopted.problems) session.log().warning(problem);
+  const HistoryTaken history = take_history(context);
+  for (const std::string& problem : history.problems) session.log().warning(problem);
   return {"backups", fmt::format("{} found in the storages", adopted.adopted), Outcome::made, ""};
 }
 
@@ -217,6 +245,7 @@ int run_init(const InitOptions& options, Session& session) {
   const std::vector<SetupStep> steps =
       adopting ? adopt_configuration(options, session) : make_configuration(options, session);
   const Config& config = session.config();
+  refuse_catalog_inside(config, session.log());
   const Server server = ask_server(config, session.log());
   SetupResult result = set_up(config, session.clock(), server.system_identifier, session.host(),
                               options.new_cluster ? Identity::may_be_new : Identity::existing);

@@ -1,13 +1,19 @@
 #include "session.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <optional>
 
+#include "backup/history_snapshot.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/lock.h"
 #include "base/uuid.h"
+#include "catalog/postgres_database.h"
+#include "catalog/stand_in.h"
+#include "config/conninfo.h"
 #include "console_log.h"
 #include "failure.h"
 #include "prompt.h"
@@ -88,7 +94,8 @@ struct Session::State {
   Secrets secrets = Secrets::optional;
   std::vector<Lock> locks;
   std::unique_ptr<Catalog> catalog;
-  bool writable = false;  // the catalog
+  bool writable = false;      // the catalog
+  bool catalog_away = false;  // a stand-in keeps what is for it
   std::unique_ptr<WorkerPool> pool;
   std::unique_ptr<Repository> repository;
 
@@ -141,7 +148,12 @@ int Session::carry_out(const Run& run) {
     end(code, state_->summary);
     if (code == 0 && command.alert != nullptr)
       catalog().resolve_alert(state_->alert_key(), clock().now());
-    return code;
+    const int settled_code = settled(code);
+    if (!state_->catalog_away) {
+      Context whole = context();
+      keep_history(whole);
+    }
+    return settled_code;
   } catch (...) {
     const Error error = as_error(std::current_exception());
     try {
@@ -153,6 +165,7 @@ int Session::carry_out(const Run& run) {
     } catch (const std::exception& second) {
       log().warning(std::string("the failure is not on record: ") + second.what());
     }
+    settled(1);
     throw;
   }
 }
@@ -169,12 +182,73 @@ const Config& Session::config(Secrets secrets) {
   return *state_->config;
 }
 
+std::unique_ptr<SqlDatabase> Session::open_database() {
+  const Config& settings = config(Secrets::optional);
+  const std::string& url = settings.catalog_url;
+  const auto open = [this, &url] {
+    return open_postgres_database(url, [this](const std::string& line) { log().warning(line); });
+  };
+  const Command& command = state_->start.command;
+  const std::string_view group = command.group;
+  if (command.effect != Effect::changes || (group != "Backup" && group != "Restore")) return open();
+  StandInOptions options;
+  options.file = stand_in_file(settings.state_dir, settings.cluster);
+  options.name = "'" + shown_conninfo(url) + "'";
+  options.switched = [this](const Error& reason) {
+    state_->catalog_away = true;
+    log().warning(reason.message());
+    log().warning("going on without the catalog");
+  };
+  if (group == "Backup") return with_stand_in(open, std::move(options));
+  // What is restored is found in the catalog: only what comes after that can do without.
+  std::unique_ptr<SqlDatabase> opened = open();
+  return with_stand_in([&opened] { return std::move(opened); }, std::move(options));
+}
+
+void Session::take_left_stand_ins() {
+  const Config& settings = config(Secrets::optional);
+  if (!is_postgresql_url(settings.catalog_url) || state_->catalog_away ||
+      state_->start.command.effect != Effect::changes)
+    return;
+  for (const auto& file : left_stand_ins(settings.state_dir, settings.cluster)) try {
+      const std::size_t count = hand_over(file, *state_->catalog);
+      log().info(fmt::format("{} records of a run that had no catalog are in it now", count));
+    } catch (const Error& error) {
+      check_interrupt();
+      log().warning(
+          fmt::format("cannot take '{}' into the catalog: {}", file.string(), error.message()));
+    }
+}
+
+int Session::settled(int code) noexcept {
+  if (!state_->catalog_away) return code;
+  const InterruptShield shield;
+  const Config& settings = *state_->config;
+  const std::filesystem::path file = stand_in_file(settings.state_dir, settings.cluster);
+  try {
+    Catalog real(open_postgres_database(settings.catalog_url), settings.cluster);
+    state_->catalog.reset();  // gives the file free
+    hand_over(file, real);
+    state_->catalog_away = false;
+    log().info("the catalog is there again, and knows of this run");
+    return code;
+  } catch (const std::exception&) {
+    log().warning(
+        fmt::format("the catalog does not know of this run: the next one on this host "
+                    "that reaches it takes in what is kept in '{}'",
+                    file.string()));
+    return code == 0 ? 3 : code;
+  }
+}
+
 Catalog& Session::catalog() {
   const bool reads = state_->start.command.effect == Effect::reads;
   return catalog(reads && !state_->writable ? SqlAccess::read : SqlAccess::write);
 }
 
 bool Session::has_catalog() {
+  // One that comes from a secret is asked for when it is needed.
+  if (config(Secrets::optional).catalog_url.empty()) config(Secrets::required);
   const std::string& url = config(Secrets::optional).catalog_url;
   constexpr std::string_view kSqlite = "sqlite:";
   return !url.starts_with(kSqlite) || std::filesystem::exists(url.substr(kSqlite.size()));
@@ -183,18 +257,22 @@ bool Session::has_catalog() {
 Catalog& Session::catalog(SqlAccess access) {
   const bool enough = access == SqlAccess::read || state_->writable;
   if (state_->catalog && enough) return *state_->catalog;
+  const bool there = has_catalog();
   const Config& settings = config(Secrets::optional);
-  if (!has_catalog())
+  if (!there)
     throw Error(ErrorCode::usage,
                 "there is no catalog at '" +
                     settings.catalog_url.substr(settings.catalog_url.find(':') + 1) + "'",
                 "'bkp init' creates it");
-  Catalog opened = open_catalog(settings.catalog_url, access, settings.cluster);
+  const bool plain = access == SqlAccess::read || !is_postgresql_url(settings.catalog_url);
+  Catalog opened = plain ? open_catalog(settings.catalog_url, access, settings.cluster)
+                         : Catalog(open_database(), settings.cluster);
   if (state_->catalog)
     *state_->catalog = std::move(opened);  // who refers to it goes on with this one
   else
     state_->catalog = std::make_unique<Catalog>(std::move(opened));
   state_->writable = access == SqlAccess::write;
+  take_left_stand_ins();
   return *state_->catalog;
 }
 

@@ -69,6 +69,12 @@ class Session {
   void take_lock(const std::string& name);
 
  private:
+  // The catalog's database; for a command that must not fail because its server is away, with a
+  // stand-in behind it.
+  std::unique_ptr<SqlDatabase> open_database();
+  void take_left_stand_ins();
+  // The exit code after what a stand-in kept was handed over, or could not be: 0 is 3 then.
+  int settled(int code) noexcept;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "backup/catalog_place.h"
 #include "backup/dump_source.h"
 #include "base/interrupt.h"
+#include "config/conninfo.h"
 #include "pg/connection.h"
 #include "pg/dump_access.h"
 
@@ -15,10 +19,22 @@ std::vector<std::string> databases_of(const Context& context, const DumpRequest&
     if (database.empty())
       throw Error(ErrorCode::usage, "'' cannot be a database's name",
                   "a variable without a value? no '--db' at all means the conninfo's database");
-  if (!request.all && !request.databases.empty()) return request.databases;
+  std::vector<std::string> databases = request.databases;
+  const bool named = !request.all && !databases.empty();
+  if (named && !is_postgresql_url(context.config.catalog_url)) return databases;
   PgConnection connection(context.config.conninfo);
-  if (request.all) return dumpable_databases(connection);
-  return {connection.database()};
+  if (request.all)
+    databases = dumpable_databases(connection);
+  else if (!named)
+    databases = {connection.database()};
+  const std::optional<std::string> catalog = catalog_on(connection, context.config);
+  const auto inside =
+      catalog ? std::find(databases.begin(), databases.end(), *catalog) : databases.end();
+  if (inside == databases.end()) return databases;
+  if (!request.all) throw catalog_inside(*catalog);
+  context.log.info(fmt::format("database '{}' is left out: it is the catalog's", *catalog));
+  databases.erase(inside);
+  return databases;
 }
 
 BackupSubject subject_of(const Context& context, const DumpRequest& request,

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "backup/history_snapshot.h"
 #include "backup/selection.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -76,7 +77,9 @@ class Search {
           break;
         case ObjectRole::hold:  // holds, whether its key is here or not
         case ObjectRole::foreign:
-          if (object.name != cluster_file_name(cluster)) look_at_header(storage, object);
+          // A history of the catalog is written anew, with the key that is active then.
+          if (object.name != cluster_file_name(cluster) && history_host(object.name).empty())
+            look_at_header(storage, object);
       }
     }
   }

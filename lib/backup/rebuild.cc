@@ -9,13 +9,16 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <optional>
 
 #include "backup/adopt.h"
+#include "backup/history_snapshot.h"
 #include "backup/record.h"
 #include "backup/selection.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "config/conninfo.h"
 
 namespace bkp {
 namespace {
@@ -23,13 +26,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSqlite = "sqlite:";
+constexpr std::chrono::minutes kAtOnce{10};
 constexpr std::size_t kAll = std::numeric_limits<std::int32_t>::max();
 
-fs::path file_of(const Config& config) {
-  if (!config.catalog_url.starts_with(kSqlite))
-    throw Error(ErrorCode::usage, "only a catalog in a file can be built anew");
-  return config.catalog_url.substr(kSqlite.size());
-}
+fs::path file_of(const Config& config) { return config.catalog_url.substr(kSqlite.size()); }
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -85,9 +85,11 @@ void save_history(const std::string& from_url, Catalog& to, RebuildResult& resul
 }
 
 // What the catalog takes for whole in storages that answered without it.
-void note_gone(Context& context, const AdoptResult& adopted, RebuildResult& result) {
+void note_gone(Context& context, const AdoptResult& adopted, std::optional<TimePoint> before,
+               RebuildResult& result) {
   for (BackupRecord backup : context.catalog.backups({})) {
     if (!is_whole(backup) || backup.cluster != context.config.cluster) continue;
+    if (before && backup.completed_at && *backup.completed_at > *before) continue;
     const auto stored = adopted.inventory.backups.find(stem_of(backup));
     bool changed = false;
     for (CopyRecord& copy : backup.copies) {
@@ -116,7 +118,11 @@ void note_gone(Context& context, const AdoptResult& adopted, RebuildResult& resu
 void fill(const Config& config, Repository& repository, Catalog& catalog, const Clock& clock,
           Log& log, const std::vector<std::string>& storages, RebuildResult& result) {
   Context context{config, repository, catalog, clock, log, "", ""};
-  catalog.transaction([&] {
+  const bool shared = is_postgresql_url(config.catalog_url);
+  // What another host completes while the storages are listed is not in the lists.
+  std::optional<TimePoint> before;
+  if (shared) before = clock.now() - kAtOnce;
+  const auto work = [&] {
     AdoptRequest request;
     request.storages = storages;
     const AdoptResult adopted = adopt_backups(context, request);
@@ -128,8 +134,16 @@ void fill(const Config& config, Repository& repository, Catalog& catalog, const 
     result.found = adopted.inventory.backups.size();
     result.added = adopted.adopted;
     result.problems.insert(result.problems.end(), adopted.problems.begin(), adopted.problems.end());
-    note_gone(context, adopted, result);
-  });
+    note_gone(context, adopted, before, result);
+    const HistoryTaken history = take_history(context, storages);
+    result.history += history.records;
+    result.problems.insert(result.problems.end(), history.problems.begin(), history.problems.end());
+  };
+  // Other hosts go on writing to a catalog that they share, and this can take long.
+  if (shared)
+    work();
+  else
+    catalog.transaction(work);
 }
 
 [[noreturn]] void throw_file(const char* what, const fs::path& path) {
@@ -159,6 +173,13 @@ void remove_files(const fs::path& path) {
 RebuildResult rebuild_catalog(const Config& config, Repository& repository, const Clock& clock,
                               Log& log, const std::vector<std::string>& storages) {
   RebuildResult result;
+  if (is_postgresql_url(config.catalog_url)) {
+    result.catalog = shown_conninfo(config.catalog_url);
+    result.made = catalog_version(config.catalog_url) == 0;
+    Catalog catalog = open_catalog(config.catalog_url, SqlAccess::write, config.cluster);
+    fill(config, repository, catalog, clock, log, storages, result);
+    return result;
+  }
   const fs::path file = file_of(config);
   result.catalog = file.string();
   result.made = !is_there(file);

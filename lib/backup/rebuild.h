@@ -28,7 +28,9 @@ struct RebuildResult {
 // From `storages`; empty: from all. A catalog that is whole is completed where it is, in one
 // transaction, so that whoever has it open loses nothing. A damaged one is moved aside, never
 // deleted, and the new one, built beside it, takes its place at once. Throws Error(failed), having
-// changed nothing, when no storage answers. The caller keeps other runs of this host away.
+// changed nothing, when no storage answers. One on PostgreSQL is completed, backup by backup. The
+// history that travelled to the storages is taken up too. The caller keeps other runs of this host
+// away.
 RebuildResult rebuild_catalog(const Config& config, Repository& repository, const Clock& clock,
                               Log& log, const std::vector<std::string>& storages);
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "config/conninfo.h"
 #include "crypto/key.h"
 #include "repo/layout.h"
 #include "repo/repository.h"
@@ -92,9 +93,10 @@ bool ever_held(const BackupRecord& backup, const std::string& storage) {
 
 // A directory that lost its mark while the catalog knows copies in it is a disk that is not there.
 void refuse_unmounted(const Config& config, const std::vector<Found>& all) {
-  if (!config.catalog_url.starts_with(kSqlite) ||
+  if (config.catalog_url.starts_with(kSqlite) &&
       !is_there(config.catalog_url.substr(kSqlite.size())))
     return;
+  if (!config.catalog_url.starts_with(kSqlite) && catalog_version(config.catalog_url) == 0) return;
   const Catalog catalog = open_catalog(config.catalog_url, SqlAccess::read, config.cluster);
   for (const Found& found : all) {
     if (found.file || found.failure) continue;
@@ -138,14 +140,20 @@ Step make_key_file(const Config& config, TimePoint now) {
 }
 
 Step make_catalog(const Config& config) {
-  Step step{"catalog", config.catalog_url, Step::Outcome::made, ""};
+  Step step{"catalog", "", Step::Outcome::made, ""};
   if (config.catalog_url.starts_with(kSqlite)) {
     const fs::path path = config.catalog_url.substr(kSqlite.size());
     step.where = path.string();
     if (is_there(path)) step.outcome = Step::Outcome::kept;
     fs::create_directories(path.parent_path());
   }
-  const Catalog made(open_sql_database(config.catalog_url));  // opening brings it up to date
+  if (!config.state_dir.empty()) fs::create_directories(config.state_dir);
+  std::unique_ptr<SqlDatabase> database = open_sql_database(config.catalog_url);
+  if (step.where.empty()) {
+    step.where = shown_conninfo(config.catalog_url);
+    if (database->has_table("catalog_version")) step.outcome = Step::Outcome::kept;
+  }
+  const Catalog made(std::move(database));  // opening brings it up to date
   return step;
 }
 

@@ -62,7 +62,9 @@ AlertRecord alert_of(const Context& context, const BackupRecord& backup, std::st
                      AlertSeverity severity, std::string message) {
   AlertRecord alert;
   alert.id = Uuid::random().text();
-  alert.dedup_key = fmt::format("{}:{}:{}", type, to_text(backup.type), backup.database);
+  // With the cluster: a catalog may be that of several, with databases of one name.
+  alert.dedup_key =
+      fmt::format("{}:{}:{}:{}", type, backup.cluster, to_text(backup.type), backup.database);
   if (!backup.tenant.empty()) alert.dedup_key += ":" + backup.tenant;
   alert.type = std::move(type);
   alert.severity = severity;

@@ -49,6 +49,9 @@ class Catalog {
   // is about (backup, storage, run, details), the new time and the higher severity; without one it
   // is inserted. Returns what is stored then.
   AlertRecord raise_alert(const AlertRecord& alert);
+  // One that another catalog, or an earlier one, had: inserted, or in place of the one of its id.
+  // An unresolved one of a key that another unresolved alert here has is left out: false.
+  bool put_alert(const AlertRecord& alert);
   // Resolves the open or acknowledged alert of that key, if there is one.
   void resolve_alert(std::string_view dedup_key, TimePoint now);
   std::vector<AlertRecord> alerts(std::optional<AlertState> state) const;  // newest first

@@ -7,8 +7,9 @@
 namespace bkp {
 
 AlertRecord Catalog::raise_alert(const AlertRecord& alert) {
-  AlertRecord stored = alert;
+  AlertRecord stored;
   database_->transaction([&] {
+    stored = alert;
     const auto rows =
         database_->query(select_from(kAlerts) + " WHERE dedup_key = $1 AND state <> 'RESOLVED'",
                          std::array{to_sql(alert.dedup_key)});
@@ -26,6 +27,21 @@ AlertRecord Catalog::raise_alert(const AlertRecord& alert) {
     database_->query(upsert_into(kAlerts), to_row(stored));
   });
   return stored;
+}
+
+bool Catalog::put_alert(const AlertRecord& alert) {
+  bool told_already = false;
+  database_->transaction([&] {
+    told_already = alert.state != AlertState::resolved &&
+                   !database_
+                        ->query(
+                            "SELECT 1 FROM alerts WHERE dedup_key = $1 AND id <> $2"
+                            " AND state <> 'RESOLVED'",
+                            std::array{to_sql(alert.dedup_key), to_sql(alert.id)})
+                        .empty();
+    if (!told_already) database_->query(upsert_into(kAlerts), to_row(alert));
+  });
+  return !told_already;
 }
 
 void Catalog::resolve_alert(std::string_view dedup_key, TimePoint now) {

@@ -1,5 +1,5 @@
-// One SQL database, as little of it as the catalog needs: SQLite now, PostgreSQL behind the same
-// five methods. Statements use $1, $2 … and the SQL that both understand.
+// One SQL database, as little of it as the catalog needs: SQLite or PostgreSQL behind the same
+// methods. Statements use $1, $2 … and the SQL that both understand.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,12 @@ class CatalogDamaged : public Error {
   using Error::Error;
 };
 
+// Its server does not answer, or not any more: nothing of the change under way is there.
+class CatalogUnreachable : public Error {
+ public:
+  using Error::Error;
+};
+
 // Not thread-safe: one connection, one thread. Throws Error(failed) naming the database and the
 // cause; a catalog that another process is writing to is waited for.
 class SqlDatabase {
@@ -34,6 +40,7 @@ class SqlDatabase {
   virtual std::vector<SqlRow> query(std::string_view statement,
                                     std::span<const SqlValue> values) = 0;
   // All of `work` or nothing; takes the write lock at once, so that nothing read inside changes.
+  // A statement that fails inside undoes all of it. `work` may run again from its beginning.
   // Inside of another one it joins that: if either throws, both are undone.
   virtual void transaction(const std::function<void()>& work) = 0;
   virtual bool has_table(std::string_view name) = 0;
@@ -43,10 +50,10 @@ class SqlDatabase {
 
 enum class SqlAccess { write, read };
 
-// "sqlite:/path". For writing it is created, mode 0600, when it is not there (its directory is
-// not); for reading no right to write is needed, not even to its directory. Throws Error(usage) for
-// another scheme or a relative path, Error(failed) for a file that is no catalog or was cut to
-// nothing.
+// "sqlite:/path", or what postgres_database.h takes. For writing it is created, mode 0600, when it
+// is not there (its directory is not); for reading no right to write is needed, not even to its
+// directory. Throws Error(usage) for another scheme or a relative path, Error(failed) for a file
+// that is no catalog or was cut to nothing.
 std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url,
                                                SqlAccess access = SqlAccess::write);
 

@@ -14,7 +14,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "catalog/postgres_database.h"
 #include "catalog/sql_database.h"
+#include "config/conninfo.h"
 
 namespace bkp {
 
@@ -286,12 +288,13 @@ class SqliteDatabase final : public SqlDatabase {
 }  // namespace
 
 std::unique_ptr<SqlDatabase> open_sql_database(std::string_view url, SqlAccess access) {
+  if (is_postgresql_url(url)) return open_postgres_database(std::string(url), {}, access);
   constexpr std::string_view kScheme = "sqlite:";
   // The rest of another URL may hold a password.
   if (!url.starts_with(kScheme))
     throw Error(ErrorCode::usage,
                 "catalog url '" + std::string(url.substr(0, url.find(':'))) + ":…' is not known",
-                "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db");
+                "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db, or postgresql://…");
   std::filesystem::path path(url.substr(kScheme.size()));
   if (!path.is_absolute() || !path.has_filename())
     throw Error(ErrorCode::usage,

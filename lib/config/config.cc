@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -23,6 +24,7 @@ namespace {
 
 constexpr const char* kDefaultCatalog = "sqlite:/var/lib/bkp/catalog.db";
 constexpr std::size_t kMostEscrowKeys = 15;  // a container has 16 slots
+constexpr const char* kDefaultState = "/var/lib/bkp";
 constexpr std::string_view kSqlite = "sqlite:";
 constexpr std::string_view kNameCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -42,12 +44,17 @@ std::string parse_cluster_name(const std::string& text) {
 }
 
 std::string parse_catalog_url(const std::string& text) {
+  if (is_postgresql_url(text)) {
+    check_conninfo(text);
+    return text;
+  }
   const bool sqlite = text.starts_with(kSqlite);
   const std::filesystem::path path(sqlite ? text.substr(kSqlite.size()) : "");
   if (sqlite && path.is_absolute() && path.has_filename()) return text;
   // Not shown: another kind of url may hold a password.
   throw Error(ErrorCode::usage, "not a catalog that bkp knows",
-              "write sqlite:/path, such as " + std::string(kDefaultCatalog));
+              "write sqlite:/path, such as " + std::string(kDefaultCatalog) +
+                  ", or postgresql://user@host/database");
 }
 
 std::string parse_cipher(const std::string& text) {
@@ -63,7 +70,8 @@ std::string parse_conninfo(const std::string& text) {
 // Reads sections of one file into a Config.
 class Reader {
  public:
-  Reader(const TomlTable& root, Config& config) : root_(root), config_(config) {}
+  Reader(const TomlTable& root, const SecretSource& secrets, Config& config)
+      : root_(root), secrets_(secrets), config_(config) {}
 
   void read() {
     read_server();
@@ -118,12 +126,33 @@ class Reader {
     read_path(postgres, "bin_dir", config_.bin_dir);
   }
 
-  void read_keeping() {
+  void read_catalog() {
+    const TomlTable catalog = root_.section("catalog");
     config_.catalog_url = kDefaultCatalog;
-    read_value<std::string>(root_.section("catalog"), "url", parse_catalog_url,
-                            config_.catalog_url);
+    read_value<std::string>(catalog, "url", parse_catalog_url, config_.catalog_url);
+    for (const char* key : {"url_env", "url_file", "url_command"}) {
+      if (!catalog.has(key)) continue;
+      if (catalog.has("url"))
+        throw catalog.error_at(key, fmt::format("'url' and '{}' name the same thing", key),
+                               "keep one of them");
+      const Secret secret = secrets_.resolve(catalog, "url");
+      config_.catalog_url.clear();
+      if (secret.empty()) return;  // not to be had now, and not asked for
+      try {
+        config_.catalog_url = parse_catalog_url(std::string(secret.reveal_text()));
+      } catch (const Error& error) {
+        throw catalog.error_at(key, fmt::format("{}: {}", key, error.message()), error.hint());
+      }
+      return;
+    }
+  }
+
+  void read_keeping() {
+    read_catalog();
     config_.state_dir =
-        std::filesystem::path(config_.catalog_url.substr(kSqlite.size())).parent_path();
+        config_.catalog_url.starts_with(kSqlite)
+            ? std::filesystem::path(config_.catalog_url.substr(kSqlite.size())).parent_path()
+            : std::filesystem::path(kDefaultState);
     read_path(root_, "state_dir", config_.state_dir);
     const TomlTable encryption = root_.section("encryption");
     require(encryption, "key_file", "/etc/bkp/keys.toml");
@@ -192,6 +221,7 @@ class Reader {
   }
 
   const TomlTable& root_;
+  const SecretSource& secrets_;
   Config& config_;
 };
 
@@ -230,12 +260,14 @@ void check_against_storages(const TomlTable& root, Config& config) {
 
 void refuse_open_passwords(const TomlTable& root, const Config& config, unsigned mode) {
   if ((mode & 077) == 0) return;
-  for (const auto& [section, conninfo] :
-       {std::pair<const char*, const std::string&>("postgres", config.conninfo),
-        {"restore", config.restore_conninfo}})
-    if (has_password(conninfo))
+  for (const auto& [section, key, conninfo] :
+       {std::tuple<const char*, const char*, const std::string&>("postgres", "conninfo",
+                                                                 config.conninfo),
+        {"restore", "conninfo", config.restore_conninfo},
+        {"catalog", "url", config.catalog_url}})
+    if (root.section(section).has(key) && !conninfo.starts_with(kSqlite) && has_password(conninfo))
       throw root.section(section).error_at(
-          "conninfo", "conninfo holds a password, and others can read this file",
+          key, fmt::format("{} holds a password, and others can read this file", key),
           "move the password to ~/.pgpass of the user that runs bkp");
 }
 
@@ -260,9 +292,10 @@ Config parse_config(std::string_view content, const std::filesystem::path& path,
   root.check_keys();
   Config config;
   config.file = path;
-  Reader(root, config).read();
+  const SecretSource source(root, secrets);
+  Reader(root, source, config).read();
   refuse_open_passwords(root, config, mode);
-  config.storages = read_storages(root, SecretSource(root, secrets), secrets);
+  config.storages = read_storages(root, source, secrets);
   check_against_storages(root, config);
   return config;
 }

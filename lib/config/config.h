@@ -56,14 +56,15 @@ struct ConfigSnapshotConfig {
 };
 
 struct Config {
-  std::filesystem::path file;       // where it was read from
-  std::string cluster;              // [cluster] name
-  std::string conninfo;             // [postgres]
-  std::filesystem::path data_dir;   // empty: ask the server
-  std::filesystem::path bin_dir;    // empty: by the server's major version
-  std::string catalog_url;          // "sqlite:/path"
+  std::filesystem::path file;      // where it was read from
+  std::string cluster;             // [cluster] name
+  std::string conninfo;            // [postgres]
+  std::filesystem::path data_dir;  // empty: ask the server
+  std::filesystem::path bin_dir;   // empty: by the server's major version
+  // "sqlite:/path", "postgresql://…"; empty: a secret that was not asked for
+  std::string catalog_url;
   std::filesystem::path env_file;   // empty: none
-  std::filesystem::path state_dir;  // locks; default: the directory of the SQLite catalog
+  std::filesystem::path state_dir;  // locks; default: beside the SQLite catalog, /var/lib/bkp
   std::filesystem::path key_file;   // [encryption]
   std::string cipher = "aes-256-gcm";
   std::vector<Uuid> also_for;  // [encryption]: escrow keys

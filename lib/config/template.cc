@@ -22,7 +22,7 @@ conninfo = {conninfo}       # no password here: ~/.pgpass
 # bin_dir = "/usr/lib/postgresql/15/bin"        # default: by the server's major version
 
 [catalog]
-url = {catalog}
+url = {catalog}   # or, for several hosts: "postgresql://bkp@db2/bkp"
 
 [encryption]
 key_file = {key_file}       # keep a copy off this host: no key, no restore

@@ -4,13 +4,37 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
+#include "backup/catalog_place.h"
 #include "base/units.h"
 #include "base/uuid.h"
 #include "catalog/catalog.h"
 #include "monitor/doctor_findings.h"
 
 namespace bkp {
+
+namespace {
+
+void check_catalog_place(const Config& config, Findings& found) {
+  std::optional<PgConnection> server;
+  try {
+    server.emplace(config.conninfo);
+  } catch (const Error&) {
+    return;  // the server's own check tells
+  }
+  const std::optional<std::string> inside = catalog_on(*server, config);
+  if (inside == server->database()) throw catalog_inside(*inside);
+  if (inside)
+    found.push_back(warning("catalog",
+                            fmt::format("it is in database '{}' of the server that is backed up: "
+                                        "both are lost at once",
+                                        *inside),
+                            "give [catalog] url a database on another server; until then "
+                            "'bkp dump --all' leaves that database out"));
+}
+
+}  // namespace
 
 Findings check_catalog(const Config& config) {
   return examined("catalog", [&](Findings& found) {
@@ -33,7 +57,10 @@ Findings check_catalog(const Config& config) {
     } catch (const Undo&) {
     }
     found.push_back(all_is_well("catalog", catalog.describe() + " opens and takes writes"));
-    if (!url.starts_with(kSqlite)) return;
+    if (!url.starts_with(kSqlite)) {
+      check_catalog_place(config, found);
+      return;
+    }
     const auto database = open_sql_database(url);
     const std::vector<SqlRow> rows = database->query("PRAGMA quick_check(1)", {});
     const auto* text =

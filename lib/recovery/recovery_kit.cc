@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "config/conninfo.h"
 #include "config/template.h"
 
 namespace bkp {
@@ -87,7 +88,9 @@ std::string recovery_kit_text(const Config& config, const RecoveryKit& kit) {
   out += fmt::format(
       "    [cluster]\n    name = {}\n    [postgres]\n    conninfo = \"dbname=postgres\"\n"
       "    [catalog]\n    url = {}\n    [encryption]\n    key_file = {}\n    cipher = {}\n",
-      toml_quoted(config.cluster), toml_quoted(config.catalog_url),
+      toml_quoted(config.cluster),
+      toml_quoted(is_postgresql_url(config.catalog_url) ? shown_conninfo(config.catalog_url)
+                                                        : config.catalog_url),
       toml_quoted(config.key_file.string()), toml_quoted(config.cipher));
   for (const StorageConfig& storage : config.storages) out += storage_text(storage);
   return out + "\n4. KEY FILE\n" + indented(kit.key_text);

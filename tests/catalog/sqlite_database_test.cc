@@ -79,10 +79,11 @@ TEST_CASE("values go in by number, in any order, and come back as they were") {
 }
 
 TEST_CASE("a url of another kind is refused without its password") {
-  const Error other = error_of([] { open_sql_database("postgresql://bkp:secret@db/bkp"); });
+  const Error other = error_of([] { open_sql_database("mysql://bkp:secret@db/bkp"); });
   CHECK(other.code() == ErrorCode::usage);
-  CHECK(other.message() == "catalog url 'postgresql:…' is not known");
-  CHECK(other.hint() == "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db");
+  CHECK(other.message() == "catalog url 'mysql:…' is not known");
+  CHECK(other.hint() ==
+        "write sqlite:/path, such as sqlite:/var/lib/bkp/catalog.db, or postgresql://…");
   for (const char* url : {"sqlite:catalog.db", "sqlite:", "sqlite:/var/lib/"})
     CHECK(error_of([&] { open_sql_database(url); }).message() ==
           "catalog url '" + std::string(url) + "' does not name a file by its whole path");

@@ -38,7 +38,8 @@ class Kills(Story):
 
     def scratch(self):
         """Databases and spools that restores work in: what is not there when a directory is made."""
-        known = {'bkp.toml', 'secrets.env', 'keys.toml', 'local', 'recovery-kit-shop.txt'}
+        known = {'bkp.toml', 'secrets.env', 'keys.toml', 'local', 'recovery-kit-shop.txt',
+                 'shop-history'}
         files = [str(path) for bkp in self.bkps for path in bkp.directory.iterdir()
                  if path.name not in known and path.suffix != '.lock'
                  and not path.name.startswith('catalog.db')]

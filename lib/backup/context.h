@@ -1,6 +1,7 @@
 // What every use case works with. References live as long as the command.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -20,6 +21,7 @@ struct Context {
   Log& log;
   std::string actor;   // who asked
   std::string job_id;  // the run's id in the catalog
+  std::chrono::seconds wait{0};  // how long for a lock that another run holds (--wait)
 };
 
 }  // namespace bkp

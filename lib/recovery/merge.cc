@@ -44,7 +44,7 @@ std::string details_of(const MergeRequest& request, const MergeReport& report) {
 void carry_out(Context& context, const MergeRequest& request, MergeResult& result,
                RestoreRecord& record) {
   PgConnection server(restore_conninfo(context.config, "postgres"));
-  const TargetLock lock(server, request.into);
+  const TargetLock lock(server, request.into, context.wait);
   require_database_name(request.into);
   if (!database_exists(server, request.into))
     throw Error(ErrorCode::usage, fmt::format("there is no database '{}'", request.into),

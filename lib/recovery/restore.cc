@@ -17,7 +17,7 @@ namespace {
 void carry_out(Context& context, const RestoreRequest& request, RestoreResult& result,
                RestoreRecord& record) {
   PgConnection server(restore_conninfo(context.config, "postgres"));
-  const TargetLock lock(server, request.into);
+  const TargetLock lock(server, request.into, context.wait);
   close_killed_restores(context, record);
   require_database_name(request.into);
   if (database_exists(server, request.into))

@@ -91,7 +91,7 @@ DatabaseProperties plain_properties(PgConnection& server) {
 
 void carry_out(Context& context, const FileRestoreRequest& request, RestoreRecord& record) {
   PgConnection server(restore_conninfo(context.config, "postgres"));
-  const TargetLock lock(server, request.into);
+  const TargetLock lock(server, request.into, context.wait);
   require_database_name(request.into);
   if (database_exists(server, request.into))
     throw Error(ErrorCode::usage, fmt::format("database '{}' exists already", request.into),

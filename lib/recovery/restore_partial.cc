@@ -91,7 +91,7 @@ void carry_out(Context& context, const PartialRequest& request, PartialResult& r
                RestoreRecord& record) {
   const std::string& into = request.restore.into;
   PgConnection server(restore_conninfo(context.config, "postgres"));
-  const TargetLock lock(server, into);
+  const TargetLock lock(server, into, context.wait);
   close_killed_restores(context, record);
   require_database_name(into);
   const BuildPlan plan = plan_build(context, server, request.restore.backup, 1);

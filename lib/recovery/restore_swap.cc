@@ -44,7 +44,7 @@ void carry_out(Context& context, const SwapRequest& request, SwapResult& result,
   const std::string& name = request.restore.into;
   const std::string postgres = restore_conninfo(context.config, "postgres");
   PgConnection server(postgres);
-  const TargetLock lock(server, name);
+  const TargetLock lock(server, name, context.wait);
   close_killed_restores(context, record);
   SwapPlan plan = plan_swap(context, server, request.restore.backup, name, request.restore.jobs);
   if (request.restore.tablespaces == Tablespaces::left_out) leave_out_tablespaces(plan.build);

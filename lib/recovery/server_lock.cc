@@ -50,10 +50,11 @@ WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND backend_start IS NO
 
 }  // namespace
 
-ServerLock::ServerLock(PgConnection& server, std::string_view name, const std::string& message)
+ServerLock::ServerLock(PgConnection& server, std::string_view name, const std::string& message,
+                       std::chrono::seconds wait)
     : server_(server), key_(lock_key(name)) {
   hold_on(server_);
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience + wait;
   while (server_.query_value("SELECT pg_try_advisory_lock($1::bigint)", {key_}) != "t") {
     if (std::chrono::steady_clock::now() >= deadline) refuse(message);
     check_interrupt();
@@ -75,8 +76,8 @@ ServerLock::~ServerLock() {
   }
 }
 
-TargetLock::TargetLock(PgConnection& server, const std::string& target)
+TargetLock::TargetLock(PgConnection& server, const std::string& target, std::chrono::seconds wait)
     : lock_(server, "restore to " + target,
-            fmt::format("another restore to '{}' is running", target)) {}
+            fmt::format("another restore to '{}' is running", target), wait) {}
 
 }  // namespace bkp

@@ -2,6 +2,7 @@
 // given back by the server however the run ends.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,9 @@ class ServerLock {
  public:
   // Takes the lock NAME. `server`: in database postgres (a database's advisory locks are its own),
   // alive at least as long as this object. Throws Error(locked, message) when another session keeps
-  // it for some seconds, naming that session where the role may see it.
-  ServerLock(PgConnection& server, std::string_view name, const std::string& message);
+  // it for `wait` and some seconds more, naming that session where the role may see it.
+  ServerLock(PgConnection& server, std::string_view name, const std::string& message,
+             std::chrono::seconds wait = std::chrono::seconds(0));
   ~ServerLock();
   ServerLock(const ServerLock&) = delete;
   ServerLock& operator=(const ServerLock&) = delete;
@@ -30,7 +32,7 @@ class ServerLock {
 class TargetLock {
  public:
   // Throws Error(locked, "another restore to 'x' is running").
-  TargetLock(PgConnection& server, const std::string& target);
+  TargetLock(PgConnection& server, const std::string& target, std::chrono::seconds wait);
 
  private:
   ServerLock lock_;

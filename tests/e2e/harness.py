@@ -160,7 +160,8 @@ class Bkp:
         # Preloaded into bkp alone: not into what changes the user before.
         preload = [f'LD_PRELOAD={added.pop("LD_PRELOAD")}'] if 'LD_PRELOAD' in added else []
         process = subprocess.Popen(
-            owner_command([*(['env', *preload] if preload else []), OPTIONS.bkp, '-c', self.config, *argv], death_signal='KILL'),
+            owner_command([*(['env', *preload] if preload else []), OPTIONS.bkp, '-c', self.config,
+                           *argv], death_signal='KILL'),
             stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd='/',
             env=environment(self.directory, TMPDIR=str(self.directory), **added))
         return Running(self, argv, process)

@@ -100,10 +100,13 @@ class Locks(Story):
             self.told(other.run('restore', 'latest', '--into', 'one'), 5,
                       "another restore to 'one' is running", rf'process {first.pid}\b')
             self.assertEqual(other.open_alerts(), [])
+            waiting = other.start('--wait', '30m', 'restore', 'latest', '--into', 'one')
             bkp.ok('restore', 'latest', '--into', self.dropped_afterwards('two'))
+            self.assertFalse(waiting.ended())
         finally:
             first.kill(signal.SIGCONT)
         self.assertEqual(first.wait().code, 0)
+        self.told(waiting.wait(), 2, "database 'one' exists already")
         self.assertEqual(self.scratch_databases(), [])
 
     def scratch_databases(self):

@@ -217,7 +217,7 @@ class RoundTrip(Story):
             result = bkp.run('restore', 'latest', '--into', 'back', '--jobs', jobs)
             self.told(result, 1, 'lacks roles', owner, re.escape(reader), hint='CREATE ROLE')
             self.assertEqual(self.postgres.databases(), before)
-        cure = re.search('^hint: as a superuser: (.*)$', result.err, re.M).group(1)
+        cure = re.search('^hint: .*as a superuser: (.*)$', result.err, re.M).group(1)
         self.postgres.sql(cure)
         bkp.ok('restore', 'latest', '--into', 'back')
 

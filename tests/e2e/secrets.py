@@ -4,13 +4,14 @@
 import base64
 import contextlib
 import gzip
+import os
 import pathlib
 import threading
 import tomllib
 
 from cryptography.fernet import Fernet
 
-from harness import Story, main
+from harness import OPTIONS, Story, main
 
 PASSWORD = 'a-password-nobody-may-see'
 
@@ -94,7 +95,7 @@ class Secrets(Story):
             watcher.ended.set()
             watcher.join()
         self.assertEqual(watcher.leaks, [])
-        self.assertLessEqual({'bkp', 'pg_dump', 'pg_restore', 'psql'}, watcher.seen)
+        self.assertLessEqual({os.path.basename(OPTIONS.bkp), 'pg_dump', 'pg_restore', 'psql'}, watcher.seen)
         recorded = bkp.catalog('SELECT arguments, message FROM runs')
         for secret in (PASSWORD, old_key):
             self.assertNotIn(secret, str(recorded))

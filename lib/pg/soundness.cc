@@ -43,6 +43,8 @@ ORDER BY 1, 2)";
 
 // Sequences that belong to a column (serial, identity, OWNED BY), or that its default takes the
 // next value of and does nothing else; those of a partition only where its parent has another.
+// (The default as it is stored: a call of nextval(), perhaps within a cast of bigint to integer,
+// smallint or numeric. pg_get_expr() would wait for whoever has locked the table.)
 constexpr const char* kSequences = R"(
 WITH uses AS (
   SELECT objid AS sequence, refobjid AS relation, refobjsubid AS attribute
@@ -55,7 +57,8 @@ WITH uses AS (
        JOIN pg_catalog.pg_depend AS d ON d.objid = a.oid AND d.deptype = 'n'
             AND d.classid = 'pg_catalog.pg_attrdef'::regclass
             AND d.refclassid = 'pg_catalog.pg_class'::regclass
-  WHERE pg_catalog.pg_get_expr(adbin, adrelid) ~ '^nextval\(''.*''::regclass\)$'
+  WHERE adbin::text ~
+        '^\{FUNCEXPR :funcid ((480|714|1781) [^{]*:args \(\{FUNCEXPR :funcid )?1574 '
 )
 SELECT sn.nspname, s.relname, tn.nspname, t.relname, attname, seqincrement,
        pg_catalog.has_schema_privilege(sn.oid, 'USAGE')

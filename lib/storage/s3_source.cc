@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "storage/s3_bucket.h"
 
@@ -166,12 +167,14 @@ std::unique_ptr<Source> open_s3_source(std::shared_ptr<S3Bucket> bucket, std::st
   const std::string* etag = head.header("etag");
   const std::string tag = etag == nullptr ? std::string() : unquoted_etag(*etag);
   const auto part = parse_content_range(head);
+  const std::uint64_t most =
+      range.length.value_or(std::numeric_limits<std::uint64_t>::max() - range.offset);
   std::uint64_t end = 0;
   if (head.status == 206 && part && part->begin == range.offset) {
-    end = range.length ? std::min(part->end, range.offset + *range.length) : part->end;
+    end = std::min(part->end, range.offset + most);
   } else if (head.status == 200 && range.offset == 0) {  // the whole, asked for or not
     end = content_length(client, head, key);
-    if (range.length) end = std::min(end, *range.length);
+    end = std::min(end, most);
   } else {
     throw Error(ErrorCode::failed,
                 fmt::format("storage '{}': the store did not answer with the range of '{}' that "

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "storage/s3_bucket.h"
 
@@ -146,6 +145,7 @@ std::unique_ptr<Source> open_s3_source(std::shared_ptr<S3Bucket> bucket, std::st
   const S3Client& client = bucket->client;
   const std::string key = client.key_of(name);
   if (range.length && *range.length > kNoLimit) range.length.reset();
+  const std::uint64_t asked_end = range.length ? range.offset + *range.length : kNoLimit;
   if (range.length == 0) return open_empty(std::move(bucket), key, range.offset);
   const std::string doing = fmt::format("read '{}'", name);
   S3Request request;
@@ -153,7 +153,7 @@ std::unique_ptr<Source> open_s3_source(std::shared_ptr<S3Bucket> bucket, std::st
   request.key = key;
   request.accept = {404, 416};
   if (range.length)
-    request.headers = {{"Range", range_header(range.offset, range.offset + *range.length)}};
+    request.headers = {{"Range", range_header(range.offset, asked_end)}};
   else if (range.offset > 0)
     request.headers = {{"Range", fmt::format("bytes={}-", range.offset)}};
   std::unique_ptr<HttpStream> stream = client.open(request, doing);
@@ -167,14 +167,12 @@ std::unique_ptr<Source> open_s3_source(std::shared_ptr<S3Bucket> bucket, std::st
   const std::string* etag = head.header("etag");
   const std::string tag = etag == nullptr ? std::string() : unquoted_etag(*etag);
   const auto part = parse_content_range(head);
-  const std::uint64_t most =
-      range.length.value_or(std::numeric_limits<std::uint64_t>::max() - range.offset);
   std::uint64_t end = 0;
   if (head.status == 206 && part && part->begin == range.offset) {
-    end = std::min(part->end, range.offset + most);
+    end = std::min(part->end, asked_end);
   } else if (head.status == 200 && range.offset == 0) {  // the whole, asked for or not
     end = content_length(client, head, key);
-    end = std::min(end, most);
+    end = std::min(end, asked_end);
   } else {
     throw Error(ErrorCode::failed,
                 fmt::format("storage '{}': the store did not answer with the range of '{}' that "

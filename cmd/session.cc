@@ -296,8 +296,8 @@ Output& Session::output() {
 }
 
 Context Session::context() {
-  return {config(), repository(), catalog(), clock(), log(), actor(), run_id(),
-          state_->start.globals.wait};
+  return {config(), repository(), catalog(), clock(),
+          log(),    actor(),      run_id(),  state_->start.globals.wait};
 }
 
 void Session::report(const Error& error) {

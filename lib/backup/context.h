@@ -19,8 +19,8 @@ struct Context {
   Catalog& catalog;
   const Clock& clock;
   Log& log;
-  std::string actor;   // who asked
-  std::string job_id;  // the run's id in the catalog
+  std::string actor;             // who asked
+  std::string job_id;            // the run's id in the catalog
   std::chrono::seconds wait{0};  // how long for a lock that another run holds (--wait)
 };
 

@@ -149,8 +149,7 @@ void plan_and_make(Context& context, const GlobalsRequest& request, GlobalsResul
   const Globals wanted = wanted_globals(context, request, result);
   result.passwords = wanted.passwords;
   PgConnection server(restore_conninfo(context.config, "postgres"));
-  const ServerLock lock(server, "globals", "another restore of globals is running",
-                        context.wait);
+  const ServerLock lock(server, "globals", "another restore of globals is running", context.wait);
   if (record != nullptr) close_killed_restores(context, *record);
   require_free_name(server, request.into);
   result.plan = plan_globals(wanted, read_globals(server));

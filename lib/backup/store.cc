@@ -58,14 +58,17 @@ std::optional<std::uint64_t> expected_size(const Catalog& catalog, const BackupR
   return std::nullopt;
 }
 
+// With the cluster: a catalog may be that of several, with databases of one name.
+std::string alert_key(std::string_view type, const BackupRecord& backup) {
+  return fmt::format("{}:{}:{}:{}{}{}", type, backup.cluster, to_text(backup.type), backup.database,
+                     backup.tenant.empty() ? "" : ":", backup.tenant);
+}
+
 AlertRecord alert_of(const Context& context, const BackupRecord& backup, std::string type,
                      AlertSeverity severity, std::string message) {
   AlertRecord alert;
   alert.id = Uuid::random().text();
-  // With the cluster: a catalog may be that of several, with databases of one name.
-  alert.dedup_key =
-      fmt::format("{}:{}:{}:{}", type, backup.cluster, to_text(backup.type), backup.database);
-  if (!backup.tenant.empty()) alert.dedup_key += ":" + backup.tenant;
+  alert.dedup_key = alert_key(type, backup);
   alert.type = std::move(type);
   alert.severity = severity;
   alert.message = std::move(message);
@@ -218,8 +221,7 @@ std::vector<std::string> remote_storages_that_took(const Config& config,
 }  // namespace
 
 std::string copy_missing_key(const BackupRecord& backup) {
-  return fmt::format("COPY_MISSING:{}:{}{}{}", to_text(backup.type), backup.database,
-                     backup.tenant.empty() ? "" : ":", backup.tenant);
+  return alert_key("COPY_MISSING", backup);
 }
 
 StoredBackup store_backup(Context& context, const BackupSubject& subject, const OpenStream& open) {

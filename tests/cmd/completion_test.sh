@@ -32,7 +32,7 @@ expect 'bkp li' 'bkp li' list
 expect 'bkp help sho' 'bkp help sho' show
 expect 'bkp list --sort ' 'bkp list --sort ' created size duration database
 expect 'bkp list --rev' 'bkp list --rev' --reverse
-expect 'bkp key ' 'bkp key ' generate list
+expect 'bkp key ' 'bkp key ' generate list rotate rewrap retire export import
 expect 'bkp show ' 'bkp show '
 if declare -F _get_comp_words_by_ref >/dev/null; then
     expect 'bkp list --sort = d' 'bkp list --sort=d' duration database

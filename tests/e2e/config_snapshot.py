@@ -375,7 +375,8 @@ class ConfigSnapshot(Story):
             run.wait()
         bkp.ok('config-snapshot')
         self.assertEqual([name for name in bkp.objects() if 'inprogress' in name], [])
-        data = [name for name in bkp.objects() if name.endswith('.enc')]
+        data = [name for name in bkp.objects()
+                if '/configuration/' in name and name.endswith('.enc')]
         self.assertEqual(len(data), len(bkp.whole()))
         target, _ = self.restored(bkp)
         self.assertEqual(described(self.below(target, tree)), described(tree))

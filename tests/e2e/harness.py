@@ -235,7 +235,7 @@ class Bkp:
         counts = dict.fromkeys(stems, 0)
         for storage in ['local', *self.buckets]:
             for name in self.objects(storage):
-                if name == f'{self.cluster}/cluster.json' or name.startswith(f'{self.cluster}/catalog/'):
+                if name.startswith((f'{self.cluster}/cluster.json', f'{self.cluster}/catalog/')):
                     continue
                 stem = next((stem for stem in stems if name.startswith(stem + '.')), None)
                 self.story.assertIsNotNone(stem, f"'{name}' in '{storage}' belongs to no backup")

@@ -40,7 +40,11 @@ class ClockedFiles final : public Storage, public KeepsLeftovers {
   }
   std::vector<Object> list(std::string_view prefix) override { return files_.list(prefix); }
   std::vector<Outcome> remove(std::span<const std::string> names) override {
-    return files_.remove(names);
+    if (fail_every == 0 || ++removals_ % fail_every != 0) return files_.remove(names);
+    std::vector<Outcome> outcomes;
+    for (const std::string& name : names)
+      outcomes.push_back({name, Error(ErrorCode::failed, "cannot remove '" + name + "'")});
+    return outcomes;
   }
   StorageInfo info() override {
     StorageInfo info = files_.info();
@@ -54,9 +58,12 @@ class ClockedFiles final : public Storage, public KeepsLeftovers {
     return files_.discard(leftover);
   }
 
+  int fail_every = 0;  // each so many removals fails
+
  private:
   LocalStorage files_;
   const Clock& clock_;
+  int removals_ = 0;
 };
 
 inline Faults unreachable() {

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kStart = "catalog_";
 constexpr std::string_view kEnd = ".jsonl.gz.enc";
-constexpr std::size_t kStamp = sizeof "20261120_020000" - 1;
+constexpr std::size_t kStamp = sizeof "20261120_020000.123456" - 1;
 constexpr std::size_t kShortId = 8;
 constexpr std::size_t kMaxStored = std::size_t{64} << 20;
 constexpr std::size_t kMaxPlain = std::size_t{512} << 20;
@@ -147,8 +147,10 @@ std::string history_prefix(std::string_view cluster) { return fmt::format("{}/ca
 
 std::string history_name(std::string_view cluster, TimePoint taken, std::string_view host,
                          const Uuid& id) {
-  return fmt::format("{}{}{}_{}_{}{}", history_prefix(cluster), kStart, format_file_stamp(taken),
-                     plain_host(host), id.short_text(), kEnd);
+  // Two commands may end within a second, and the newest must sort last.
+  const auto micros = (taken - std::chrono::floor<std::chrono::seconds>(taken)).count();
+  return fmt::format("{}{}{}.{:06}_{}_{}{}", history_prefix(cluster), kStart,
+                     format_file_stamp(taken), micros, plain_host(host), id.short_text(), kEnd);
 }
 
 std::string history_host(std::string_view name) {

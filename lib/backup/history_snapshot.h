@@ -26,7 +26,7 @@ struct HistoryTaken {
 // of all) has it; merged into the catalog by ids.
 HistoryTaken take_history(Context& context, const std::vector<std::string>& storages = {});
 
-// "shop/catalog/": where they are; "…catalog_20261120_020000_db1_1a2b3c4d.jsonl.gz.enc".
+// "shop/catalog/": where they are; "…catalog_20261120_020000.123456_db1_1a2b3c4d.jsonl.gz.enc".
 std::string history_prefix(std::string_view cluster);
 std::string history_name(std::string_view cluster, TimePoint taken, std::string_view host,
                          const Uuid& id);

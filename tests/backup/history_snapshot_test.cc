@@ -82,12 +82,13 @@ TEST_CASE("the name of a history tells time and host, and nothing else is one") 
   const Uuid id = *Uuid::parse(kFirst);
   const TimePoint time = parse_rfc3339("2026-11-20T02:00:00Z");
   const std::string name = history_name("shop", time, "db_1.example", id);
-  CHECK(name == "shop/catalog/catalog_20261120_020000_db-1-example_0d9c1f2e.jsonl.gz.enc");
+  CHECK(name == "shop/catalog/catalog_20261120_020000.000000_db-1-example_0d9c1f2e.jsonl.gz.enc");
   CHECK(history_host(name) == "db-1-example");
   for (const char* other :
-       {"", "shop/catalog/catalog_20261120_020000_db_1_0d9c1f2e.jsonl.gz.enc",
-        "shop/catalog/catalog_20261120_020000_0d9c1f2e.jsonl.gz.enc", "shop/catalog/catalog_.gz",
-        "shop/catalog/catalog_20261120_020000_db_0d9c1f2e.jsonl.gz.enc.tmp"})
+       {"", "shop/catalog/catalog_20261120_020000.000000_db_1_0d9c1f2e.jsonl.gz.enc",
+        "shop/catalog/catalog_20261120_020000.000000_0d9c1f2e.jsonl.gz.enc",
+        "shop/catalog/catalog_.gz",
+        "shop/catalog/catalog_20261120_020000.000000_db_0d9c1f2e.jsonl.gz.enc.tmp"})
     CHECK(history_host(other).empty());
 }
 
@@ -158,7 +159,8 @@ TEST_CASE("a new catalog takes the history from any one storage") {
     const auto stored = read_object(*host.local, name);
     REQUIRE(stored);
     for (MemoryStorage* storage : {host.local.get(), host.cloud.get()}) {
-      storage->put("shop/catalog/catalog_20301120_020000_db9_0d9c1f2e.jsonl.gz.enc", *stored);
+      storage->put("shop/catalog/catalog_20301120_020000.000000_db9_0d9c1f2e.jsonl.gz.enc",
+                   *stored);
       const std::vector<std::string> names{name};
       storage->remove(names);
     }

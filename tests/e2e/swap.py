@@ -120,7 +120,7 @@ class Swap(Story):
 
     def test_under_fire(self):
         """sessions that come all the time are sent away once at most, and then see the new one"""
-        with Hammer(self.postgres, self.database) as hammer:
+        with self.session('SELECT 1'), Hammer(self.postgres, self.database) as hammer:
             wait_until(lambda: hammer.seen == {'1'}, 'the first answer')
             told = self.swap('--json').json
             wait_until(lambda: '0' in hammer.seen, 'the new database')

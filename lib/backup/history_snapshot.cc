@@ -67,8 +67,9 @@ bool is_due(const Context& context, const std::string& digest) {
 
 std::vector<std::string> write_everywhere(const Context& context, const std::string& name,
                                           ByteView stored) {
+  const std::vector<std::string> names = context.repository.storage_names();  // outlives the legs
   std::vector<Leg> legs;
-  for (const std::string& storage : context.repository.storage_names())
+  for (const std::string& storage : names)
     legs.push_back({storage, [&context, &storage, &name](std::stop_token stop) {
                       // An unmounted disk is no place for a history either.
                       if (!context.repository.read_cluster_file(storage))
@@ -78,7 +79,6 @@ std::vector<std::string> write_everywhere(const Context& context, const std::str
                       create.stop = std::move(stop);
                       return context.repository.storage(storage).create(name, create);
                     }});
-  const std::vector<std::string> names = context.repository.storage_names();
   FanOut all(std::move(legs), {});
   all.write(stored);
   all.finish();

@@ -47,8 +47,8 @@ TEST_CASE("a night without the second storage: sync brings its copies, and the a
   for (const BackupRecord& backup : {first, second}) {
     CHECK(same_bytes(world, backup.copies.front().path));
     CHECK(same_bytes(world, manifest_name(stem_of(backup.copies.front().path))));
-    for (const CopyRecord& copy : world.catalog->backup(backup.id)->copies)
-      CHECK(copy.state == CopyState::good);
+    const BackupRecord now = *world.catalog->backup(backup.id);
+    for (const CopyRecord& copy : now.copies) CHECK(copy.state == CopyState::good);
   }
   CHECK(world.catalog->alerts(AlertState::open).empty());
   CHECK(bring(world).copies.empty());

@@ -165,7 +165,7 @@ TEST_CASE("orphans are found as the server would find them: collations, char, en
 CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE e AS ENUM ('x', 'y');
 CREATE TABLE t (id text COLLATE ci PRIMARY KEY); INSERT INTO t VALUES ('Ab');
-CREATE TABLE t_ref (a text COLLATE "C" REFERENCES t); INSERT INTO t_ref VALUES ('Ab'), ('Ab'), (NULL);
+CREATE TABLE t_ref (a text COLLATE ci REFERENCES t); INSERT INTO t_ref VALUES ('Ab'), ('AB'), (NULL);
 CREATE TABLE c (id char(3) PRIMARY KEY); INSERT INTO c VALUES ('xyz'), ('x');
 CREATE TABLE c_ref (a char(5) REFERENCES c, b varchar(3)); INSERT INTO c_ref VALUES ('xyz'), ('x');
 CREATE TABLE n (id e PRIMARY KEY); INSERT INTO n VALUES ('x');
